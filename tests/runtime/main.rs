@@ -3,4 +3,5 @@
 mod actions;
 mod daemon;
 mod history;
+mod on_postgres;
 mod page;

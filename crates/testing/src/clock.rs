@@ -56,8 +56,8 @@ impl Clock for ManualClock {
     }
 
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        // The dispatcher sleeps a millisecond at most before work that is due: no test has to pass that time.
-        if time <= Duration::from_millis(1) {
+        // The dispatcher sleeps this long at most before work that is due: no test has to pass that time.
+        if time <= Duration::from_millis(20) {
             return Box::pin(tokio::time::sleep(time));
         }
         let until = self.elapsed() + time;

@@ -6,6 +6,7 @@
 //! | a data folder with very many events | [`large_folder`] |
 //! | the program: start, output, exit code | [`program`] |
 //! | a daemon as a process, or in the test's process | [`daemon`], [`test_daemon`] |
+//! | a store of either backend | [`test_store`] |
 //! | a clock that a test sets | [`clock`] |
 //! | a daemon with events, runs and problems of every kind | [`support_desk`] |
 //! | a Postgres server, and a proxy that loses and delays what it carries | [`postgres`], [`fault_proxy`] |
@@ -39,4 +40,5 @@ pub mod sender;
 pub mod strategy;
 pub mod support_desk;
 pub mod test_daemon;
+pub mod test_store;
 pub mod wait;

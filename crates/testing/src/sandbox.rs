@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::answers::assert_documented;
 use crate::program::{self, Output};
+use crate::test_store::store_server;
 use crate::wait::wait_until;
 
 /// Deleted when it is dropped.
@@ -20,16 +21,19 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A folder with an empty `rules/`. `program` is the path of the built program:
+    /// A folder with an empty `rules/`, and a database if stores are on Postgres. `program` is the path of the built program:
     /// `env!("CARGO_BIN_EXE_flowtrigger")`, which only integration tests of the root package have.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join("rules")).expect("a writable folder");
+        // Daemons of several tests run at the same time, and the page has a fixed default address.
+        let mut environment = vec![("FLOWTRIGGER_PAGE".into(), "off".into())];
+        let database = store_server().map(|server| server.database());
+        environment.extend(database.map(|url| ("FLOWTRIGGER_STORE".into(), url)));
         Self {
             folder,
             program: program.into(),
-            // Daemons of several tests run at the same time, and the page has a fixed default address.
-            environment: vec![("FLOWTRIGGER_PAGE".into(), "off".into())],
+            environment,
         }
     }
 

@@ -3,17 +3,20 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use flowtrigger::engine;
 use flowtrigger::engine::{
     ConfigFile, Engine, EngineOptions, Perform, ReloadablePerformer, RulebookPaths,
 };
+use flowtrigger::source::Ingest;
 use flowtrigger::source::http;
 use flowtrigger::source::http::HttpLimits;
-use flowtrigger::store::{RunRecord, RunStatus, SqliteStore, Store, StoreSettings};
+use flowtrigger::store::{AnyStore, RunRecord, RunStatus, Store};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::test_store::{empty_store, is_on_postgres};
 pub use crate::wait::within_timeout as soon;
 
 pub fn client() -> reqwest::Client {
@@ -53,12 +56,7 @@ impl Answered {
     }
 }
 
-/// An empty store in memory.
-pub fn memory_store() -> SqliteStore {
-    SqliteStore::in_memory(StoreSettings::in_memory()).unwrap()
-}
-
-pub async fn daemon(rules: &str) -> TestDaemon<SqliteStore, ReloadablePerformer> {
+pub async fn daemon(rules: &str) -> TestDaemon<AnyStore, ReloadablePerformer> {
     daemon_with(rules, EngineOptions::default(), HttpLimits::default()).await
 }
 
@@ -66,8 +64,8 @@ pub async fn daemon_with(
     rules: &str,
     options: EngineOptions,
     limits: HttpLimits,
-) -> TestDaemon<SqliteStore, ReloadablePerformer> {
-    daemon_on_store(memory_store(), rules, options, limits).await
+) -> TestDaemon<AnyStore, ReloadablePerformer> {
+    daemon_on_store(empty_store(), rules, options, limits).await
 }
 
 /// A daemon with the store of the test.
@@ -129,6 +127,12 @@ async fn open<S: Store, P: Perform>(
     folder: tempfile::TempDir,
     limits: HttpLimits,
 ) -> TestDaemon<S, P> {
+    if engine.store().is_shared() {
+        until("the daemon has a lease", || async {
+            engine.ready().is_ok()
+        })
+        .await;
+    }
     let listener = http::listen("127.0.0.1:0", &[]).await.unwrap();
     let address = listener.local_addr().unwrap();
     let ingest = Arc::new(engine.clone());
@@ -194,11 +198,14 @@ fn placed(record: &RunRecord) -> RunStatus {
     }
 }
 
-/// Waits until something holds; it must not take time to come, only turns.
+/// Waits until something holds; with a store in this process, it must not take time to come, only turns.
 pub async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
     let wait = async {
         while !holds().await {
-            tokio::task::yield_now().await;
+            match is_on_postgres() {
+                true => tokio::time::sleep(Duration::from_millis(2)).await,
+                false => tokio::task::yield_now().await,
+            }
         }
     };
     soon(what, wait).await;

@@ -7,22 +7,23 @@ use std::sync::{Arc, Mutex};
 
 use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{
-    Advance, ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent,
-    Revision, RevisionId, RunRecord, RunStatus, SqliteStore, Store, StoreError, UnmatchedEvent,
+    Advance, AnyStore, ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart,
+    IncomingEvent, Membership, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus, Store,
+    StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::{RunId, RunState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-use flowtrigger_testing::test_daemon::memory_store;
+use flowtrigger_testing::test_store::empty_store_by_callers;
 
 #[derive(Clone)]
 pub struct Durable(Arc<Inner>);
 
 struct Inner {
-    store: SqliteStore,
+    store: AnyStore,
     /// Advances to fail before one succeeds.
     failures: AtomicUsize,
     /// Lines and state's word of each advance that was taken.
@@ -36,7 +37,7 @@ struct Inner {
 impl Default for Durable {
     fn default() -> Self {
         Self(Arc::new(Inner {
-            store: memory_store(),
+            store: empty_store_by_callers(),
             failures: AtomicUsize::default(),
             advanced: Mutex::default(),
             revisions: Mutex::default(),
@@ -84,6 +85,26 @@ impl Durable {
 impl Store for Durable {
     fn is_durable(&self) -> bool {
         true
+    }
+
+    fn is_shared(&self) -> bool {
+        self.0.store.is_shared()
+    }
+
+    fn time(&self, machine: Timestamp) -> Timestamp {
+        self.0.store.time(machine)
+    }
+
+    async fn beat(&self) -> Result<Membership, StoreError> {
+        self.0.store.beat().await
+    }
+
+    async fn take_over(&self) -> Result<RecoveryReport, StoreError> {
+        self.0.store.take_over().await
+    }
+
+    fn wakeups(&self) -> watch::Receiver<u64> {
+        self.0.store.wakeups()
     }
 
     async fn commit_all(&self, arrivals: Vec<IncomingEvent>) -> Result<Vec<Committed>, StoreError> {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use flowtrigger::engine::{EngineOptions, ReloadablePerformer};
 use flowtrigger::source::http::HttpLimits;
-use flowtrigger::store::SqliteStore;
+use flowtrigger::store::AnyStore;
 use flowtrigger_testing::test_daemon::{daemon_with, event, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-type TestDaemon = flowtrigger_testing::test_daemon::TestDaemon<SqliteStore, ReloadablePerformer>;
+type TestDaemon = flowtrigger_testing::test_daemon::TestDaemon<AnyStore, ReloadablePerformer>;
 
 const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- succeed: fine\n";
 

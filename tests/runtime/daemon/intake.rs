@@ -30,7 +30,8 @@ async fn an_array_is_committed_in_the_order_of_its_update_and_answered_as_it_cam
     ]);
     let answered = daemon.post(&sent).await;
     let id = |index: usize| answered.body[index]["runs"][0]["id"].as_u64().unwrap();
-    assert_eq!([id(0), id(1), id(2), id(3), id(4)], [3, 2, 5, 1, 4]);
+    let committed = [3, 1, 0, 4, 2].map(id);
+    assert!(committed.is_sorted(), "{committed:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use flowtrigger::store::{RunStatus, Store};
 use flowtrigger_core::run::RunState;
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
-use flowtrigger_testing::test_daemon::{daemon_with, event, telling, until};
+use flowtrigger_testing::test_daemon::{daemon_on_store, daemon_with, event, telling, until};
+use flowtrigger_testing::test_store::empty_store_by_callers;
 
 #[tokio::test]
 async fn a_host_that_does_not_answer_holds_up_no_other() {
@@ -93,7 +94,8 @@ async fn no_more_runs_wait_for_a_host_in_memory_than_are_allowed() {
         ..clock.options()
     };
     let rules = telling("tell", receiver.address, "");
-    let daemon = daemon_with(&rules, options, HttpLimits::default()).await;
+    let (store, limits) = (empty_store_by_callers(), HttpLimits::default());
+    let daemon = daemon_on_store(store, &rules, options, limits).await;
     let mut runs = Vec::new();
     for ticket in 0..70 {
         runs.extend(daemon.accepted(&event(ticket, &format!("x{ticket}"))).await);

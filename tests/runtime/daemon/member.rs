@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{
-    Advance, ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart, IncomingEvent,
-    Membership, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus, SqliteStore, Store,
+    Advance, AnyStore, ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart,
+    IncomingEvent, Membership, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus, Store,
     StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
@@ -17,13 +17,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use flowtrigger_testing::test_daemon::memory_store;
+use flowtrigger_testing::test_store::empty_store_by_callers;
 
 #[derive(Clone)]
 pub struct Member(Arc<Inner>);
 
 struct Inner {
-    store: SqliteStore,
+    store: AnyStore,
     membership: Mutex<Membership>,
     unreachable: AtomicBool,
     /// Advances that are written and not answered.
@@ -38,12 +38,12 @@ struct Inner {
 
 impl Default for Member {
     fn default() -> Self {
-        Self::of(memory_store())
+        Self::of(empty_store_by_callers())
     }
 }
 
 impl Member {
-    pub fn of(store: SqliteStore) -> Self {
+    pub fn of(store: AnyStore) -> Self {
         Self(Arc::new(Inner {
             store,
             membership: Mutex::new(Membership::alone()),
@@ -57,7 +57,7 @@ impl Member {
     }
 
     /// The store behind it, as another daemon changes it.
-    pub fn other(&self) -> &SqliteStore {
+    pub fn other(&self) -> &AnyStore {
         &self.0.store
     }
 

@@ -7,11 +7,12 @@ use flowtrigger::engine::{EngineOptions, PageParts};
 use flowtrigger::page;
 use flowtrigger::source::admin;
 use flowtrigger::source::http::HttpLimits;
-use flowtrigger::store::{SqliteHistory, SqliteStore, StoreSettings};
+use flowtrigger::store::RunStatus;
 use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger_testing::data_folder::folder_until_thread_ends;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{daemon_on_store, event, soon, telling};
+use flowtrigger_testing::test_store::{empty_location, open_store};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -90,20 +91,31 @@ async fn ended(socket: &Path, answer: &Shown) -> Value {
     soon("the command ends", wait).await
 }
 
+/// The page of a run.
+fn path_of(run: &RunStatus) -> String {
+    format!("/runs/{}", run.id.0)
+}
+
+/// The row of the newest event.
+async fn newest_row(socket: &Path) -> u64 {
+    let events = get(socket, "/events.json").await.json();
+    events["events"][0]["row"].as_u64().unwrap()
+}
+
 /// A daemon with its page on a socket.
 macro_rules! daemon_with_page {
     ($folder:ident, $receiver:expr) => {
         daemon_with_page!($folder, $receiver, "")
     };
     ($folder:ident, $receiver:expr, $rule:expr) => {{
-        let database = $folder.join("test.db");
-        let (store, _) = SqliteStore::open(&database, StoreSettings::default()).unwrap();
+        let location = empty_location($folder.join("test.db"));
+        let store = open_store(&location);
         let rules = telling("tell", $receiver.address, $rule);
         let (options, limits) = (EngineOptions::default(), HttpLimits::default());
         let daemon = daemon_on_store(store, &rules, options, limits).await;
         let pages = page::open(PageParts {
             engine: daemon.engine.clone(),
-            history: Box::new(move || Ok(Box::new(SqliteHistory::open(&database)?))),
+            history: Box::new(move || location.open_history()),
             address: None,
             closing: watch::channel(false).1,
             data: $folder.clone(),
@@ -125,12 +137,14 @@ async fn dead_runs_are_brought_back_once() {
     let receiver = Receiver::ok();
     receiver.next_statuses(&[404, 404]);
     let (daemon, socket) = daemon_with_page!(folder, receiver);
+    let mut runs = Vec::new();
     for ticket in [1, 2] {
-        let runs = daemon
+        runs = daemon
             .accepted(&event(ticket, &format!("<script>{ticket}")))
             .await;
         daemon.settled(&runs).await;
     }
+    let path = path_of(&runs[0]);
     let list = get(&socket, "/runs?state=dead&since=-1h").await;
     assert!(list.body.contains("2 runs match"), "{}", list.body);
     let question = get(
@@ -158,13 +172,13 @@ async fn dead_runs_are_brought_back_once() {
     assert_eq!((again.status, &again.location), (303, &given.location));
     let commands = get(&socket, "/commands.json").await.json();
     assert_eq!(commands["commands"].as_array().map(Vec::len), Some(1));
-    let run = get(&socket, "/runs/1.json").await.json();
+    let run = get(&socket, &format!("{path}.json")).await.json();
     assert_eq!(
         (&run["commands"][0]["command"], &run["commands"][0]["by"]),
         (&"retry".into(), &"socket".into())
     );
     assert_eq!(run["commands"][0]["note"], "INC-1");
-    let page = get(&socket, "/runs/1").await;
+    let page = get(&socket, &path).await;
     assert!(page.body.contains("Who gave which command") && page.body.contains("INC-1"));
     assert!(!page.body.contains("<script>1"));
 }
@@ -186,15 +200,17 @@ async fn each_button_of_a_question_gives_its_own_command() {
     assert_eq!(ended(&socket, &first).await["changed"], 1);
     daemon.settled(&runs[..1]).await;
     let page = get(&socket, &first.location).await;
+    let [one, two, three] = [0, 1, 2].map(|index: usize| runs[index].id.0);
+    let link = format!("href=\"/confirm?command=retry&amp;run={two}&amp;run={three}\"");
     for part in [
         "<span class=\"st dead\">1 dead again</span>",
         "2 runs are left.",
-        "href=\"/confirm?command=retry&amp;run=2&amp;run=3\"",
+        &link,
         "Retry the other 2…",
     ] {
         assert!(page.body.contains(part), "{part}: {}", page.body);
     }
-    let run = get(&socket, "/runs/1").await;
+    let run = get(&socket, &path_of(&runs[0])).await;
     assert!(run.body.contains("dead again"), "{}", run.body);
     let all = post(&socket, "/confirm", &question.form("all")).await;
     assert_ne!(all.location, first.location);
@@ -203,12 +219,10 @@ async fn each_button_of_a_question_gives_its_own_command() {
     let page = get(&socket, &all.location).await;
     assert!(page.body.contains(">3 runs retried<") && !page.body.contains("left."));
     assert!(page.body.contains("Now: 3 "), "{}", page.body);
-    for (path, part) in [
-        ("/confirm?command=retry&run=1", "Nothing to retry"),
-        ("/confirm?command=cancel&run=1", "Nothing to cancel"),
-    ] {
-        let question = get(&socket, path).await;
-        assert!(question.body.contains(part), "{path}: {}", question.body);
+    for command in ["retry", "cancel"] {
+        let question = get(&socket, &format!("/confirm?command={command}&run={one}")).await;
+        let part = format!("Nothing to {command}");
+        assert!(question.body.contains(&part), "{}", question.body);
     }
 }
 
@@ -219,7 +233,8 @@ async fn a_replay_of_a_rule_in_shadow_mode_sends_nothing() {
     let (daemon, socket) = daemon_with_page!(folder, receiver, "mode: shadow\n");
     let runs = daemon.accepted(&event(1, "a")).await;
     daemon.settled(&runs).await;
-    let question = get(&socket, "/confirm?command=replay&event=1").await;
+    let row = newest_row(&socket).await;
+    let question = get(&socket, &format!("/confirm?command=replay&event={row}")).await;
     for part in ["What would be sent if live", "nothing is sent"] {
         assert!(question.body.contains(part), "{part}: {}", question.body);
     }
@@ -239,9 +254,8 @@ async fn what_has_changed_since_the_question_is_asked_again() {
         runs.extend(accepted);
     }
     let question = get(&socket, "/confirm?command=retry&scope=all&state=dead").await;
-    let first = get(&socket, "/confirm?command=retry&run=1")
-        .await
-        .form("all");
+    let asks = |run: &RunStatus| format!("/confirm?command=retry&run={}", run.id.0);
+    let first = get(&socket, &asks(&runs[0])).await.form("all");
     ended(&socket, &post(&socket, "/confirm", &first).await).await;
     let settled = daemon.settled(&runs[..1]).await;
     assert_eq!(settled[0].state, RunState::Done);
@@ -260,7 +274,7 @@ async fn what_has_changed_since_the_question_is_asked_again() {
         &post(&socket, "/confirm", &again.form("all")).await,
     )
     .await;
-    assert_eq!(command["runs"][0]["id"], 2);
+    assert_eq!(command["runs"][0]["id"], runs[1].id.0);
     let foreign = question.form("all").replace("form=", "form=x");
     let outdated = post(&socket, "/confirm", &foreign).await;
     assert!(
@@ -271,9 +285,7 @@ async fn what_has_changed_since_the_question_is_asked_again() {
     let last = post(
         &socket,
         "/confirm",
-        &get(&socket, "/confirm?command=retry&run=2")
-            .await
-            .form("all"),
+        &get(&socket, &asks(&runs[1])).await.form("all"),
     )
     .await;
     assert_eq!(last.status, 200);
@@ -291,15 +303,17 @@ async fn events_are_replayed_with_the_rules_in_force() {
     let (daemon, socket) = daemon_with_page!(folder, receiver);
     let runs = daemon.accepted(&event(1, "a")).await;
     daemon.settled(&runs).await;
-    let row = get(&socket, "/runs/1").await;
-    assert!(row.body.contains("href=\"/events/1\""));
-    let left_out = get(&socket, "/confirm?command=replay&event=1").await;
+    let row = newest_row(&socket).await;
+    let page = get(&socket, &path_of(&runs[0])).await;
+    assert!(page.body.contains(&format!("href=\"/events/{row}\"")));
+    let asks = format!("/confirm?command=replay&event={row}");
+    let left_out = get(&socket, &asks).await;
     assert!(
         left_out.body.contains("the earlier run is done"),
         "{}",
         left_out.body
     );
-    let question = get(&socket, "/confirm?command=replay&event=1&results=include").await;
+    let question = get(&socket, &format!("{asks}&results=include")).await;
     assert!(
         question.body.contains("Replay this event?") && question.body.contains("1 run would start")
     );
@@ -317,9 +331,9 @@ async fn events_are_replayed_with_the_rules_in_force() {
     let of_replay = get(&socket, &format!("/runs.json?replay={replay}"))
         .await
         .json();
-    assert_eq!(of_replay["runs"][0]["id"], 2);
     let mut second = runs[0].clone();
-    second.id = RunId(2);
+    second.id = RunId(of_replay["runs"][0]["id"].as_u64().unwrap());
+    assert!(second.id > runs[0].id);
     daemon.settled(&[second]).await;
     let since = get(&socket, "/confirm?command=replay&since=-1h&results=include").await;
     let bulk = ended(

@@ -8,9 +8,9 @@ use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{daemon, daemon_with_performer, event, soon, telling};
+use flowtrigger_testing::test_store::empty_store;
 use serde_json::json;
 
-use flowtrigger_testing::test_daemon::memory_store;
 const QUICKLY: &str = "  retry: { attempts: 3, backoff: 1ms, max_delay: 1ms }\n";
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn steps_pass_data_on_and_a_guard_ends_a_run() {
 async fn a_fault_in_one_run_stops_no_other() {
     let daemon = daemon_with_performer(
         &telling("tell", "127.0.0.1:9".parse().unwrap(), ""),
-        memory_store(),
+        empty_store(),
         Faulty,
     )
     .await;

@@ -8,8 +8,9 @@ use flowtrigger::store::{RecoveryReport, RunRecord, RunStatus, Store};
 use flowtrigger_core::run::RunState;
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::test_daemon::{
-    TestDaemon, daemon_with_performer_and_options, event, memory_store, soon, until,
+    TestDaemon, daemon_with_performer_and_options, event, soon, until,
 };
+use flowtrigger_testing::test_store::empty_store_by_callers;
 use jiff::SignedDuration;
 
 use super::calls::Calls;
@@ -223,7 +224,7 @@ async fn a_worker_whose_run_was_taken_over_meanwhile_does_not_continue() {
 
 #[tokio::test]
 async fn runs_that_another_daemon_queued_start_at_a_wakeup_or_within_a_second() {
-    let store = memory_store();
+    let store = empty_store_by_callers();
     let one = Fixture::with(Member::of(store.clone()), EngineOptions::default()).await;
     let other = Fixture::with(Member::of(store), EngineOptions::default()).await;
     other.lose_lease().await;
@@ -331,7 +332,7 @@ impl Fixture {
 
 #[tokio::test]
 async fn two_daemons_execute_each_run_once() {
-    let store = memory_store();
+    let store = empty_store_by_callers();
     let one = Fixture::with(Member::of(store.clone()), EngineOptions::default()).await;
     let two = Fixture::with(Member::of(store), EngineOptions::default()).await;
     one.calls.release(1_000);
