@@ -82,6 +82,10 @@ impl Durable {
     }
 }
 
+fn is_check(advance: &Advance) -> bool {
+    advance.entries.is_empty() && advance.state.is_none()
+}
+
 impl Store for Durable {
     fn is_durable(&self) -> bool {
         true
@@ -122,6 +126,10 @@ impl Store for Durable {
     }
 
     async fn advance_all(&self, advances: Vec<Advance>) -> Vec<Result<(), StoreError>> {
+        // With a shared store, the engine asks now and then whether its claims are current.
+        if advances.iter().all(is_check) {
+            return self.0.store.advance_all(advances).await;
+        }
         let less = |left: usize| left.checked_sub(1);
         let (success, failure) = (Ordering::SeqCst, Ordering::SeqCst);
         if self.0.failures.fetch_update(success, failure, less).is_ok() {

@@ -54,11 +54,16 @@ impl Installation {
     /// A program as the server's user. Signals to the group of this process do not reach it.
     pub fn server(&self, program: &str) -> Command {
         let mut command = self.client(program);
+        self.as_server(&mut command);
+        command
+    }
+
+    /// Lets another program run as the server's user, as [`Self::server`] does.
+    pub fn as_server(&self, command: &mut Command) {
         if let Some((user, group)) = self.owner {
             command.uid(user).gid(group);
         }
         command.process_group(0);
-        command
     }
 
     /// Gives a file, or a folder with all that is in it, to the server's user.

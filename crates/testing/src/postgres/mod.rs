@@ -6,6 +6,7 @@
 
 mod certificate;
 mod installation;
+mod pooler;
 mod template;
 
 use std::fs;
@@ -19,6 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use self::certificate::Certificate;
 use self::installation::Installation;
+pub use self::pooler::{POOL_SIZE, Pooler};
 use crate::wait::wait_until;
 
 /// With this variable, a missing server fails the test.

@@ -18,7 +18,7 @@ use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::{LogEntry, RunState};
 
 /// Two daemons on one database.
-struct Pair {
+pub struct Pair {
     server: Postgres,
     settings: PostgresSettings,
     one: PostgresStore,
@@ -28,16 +28,24 @@ struct Pair {
 fn pair() -> Option<Pair> {
     let server = server()?;
     let settings = empty(&server);
-    Some(Pair {
-        one: open(&settings),
-        two: open(&settings),
-        server,
-        settings,
-    })
+    Some(Pair::open(server, settings))
 }
 
 impl Pair {
-    fn sql(&self, sql: &str) -> String {
+    pub fn open(server: Postgres, settings: PostgresSettings) -> Self {
+        Self {
+            one: open(&settings),
+            two: open(&settings),
+            server,
+            settings,
+        }
+    }
+
+    pub fn settings(&self) -> &PostgresSettings {
+        &self.settings
+    }
+
+    pub fn sql(&self, sql: &str) -> String {
         self.server.psql(&self.settings.url, sql).trim().to_owned()
     }
 
@@ -77,6 +85,11 @@ async fn finish(store: &PostgresStore, run: &ClaimedRun) -> Result<(), StoreErro
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_many_events_passes_a_gate_whichever_daemon_receives_them() {
     let Some(pair) = pair() else { return };
+    check_gate(&pair).await;
+}
+
+/// One of events that two daemons commit at the same time passes a gate.
+pub async fn check_gate(pair: &Pair) {
     let rule = live_rule("a");
     for round in 0..10 {
         let gated = |number: usize| {
@@ -180,6 +193,11 @@ async fn daemons_that_claim_at_the_same_time_share_the_runs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_daemon_writes_after_it_was_taken_over_is_rejected() {
     let Some(pair) = pair() else { return };
+    check_fence(&pair).await;
+}
+
+/// A daemon is taken over, and what it writes then is rejected.
+pub async fn check_fence(pair: &Pair) {
     pair.one.commit(without_lane("1", "a")).await.unwrap();
     let stale = claim_one(&pair.one).await.unwrap();
     assert!(pair.two.take_over().await.unwrap().suspects.is_empty());

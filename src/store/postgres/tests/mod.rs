@@ -4,6 +4,7 @@ mod daemons;
 mod housekeeping;
 mod lost_answers;
 mod outage;
+mod pooler;
 mod unreferenced;
 mod upgrade;
 
