@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::error::PostgresError;
-use super::scope::{BatchScope, RunExtent, RunScope};
+use super::scope::{BatchScope, RunAccess, RunExtent, RunScope};
 use super::workspace::Workspace;
 use crate::store::sqlite::commit::EncodedEvent;
 use crate::store::sqlite::transaction::WriteTransaction;
@@ -225,6 +225,7 @@ impl BatchJob for AdvanceJob {
                 }
                 scope.runs.push(RunScope {
                     run,
+                    access: RunAccess::Change,
                     detail: self.detail(),
                     day: Some(own.day),
                 });
@@ -233,6 +234,7 @@ impl BatchJob for AdvanceJob {
                 scope.unknown.push(run);
                 scope.runs.push(RunScope {
                     run,
+                    access: RunAccess::Change,
                     detail: RunExtent::Whole,
                     day: None,
                 });
@@ -329,6 +331,20 @@ impl<T: Send> BatchJob for RunJob<T> {
 }
 
 impl BatchScope {
+    /// Everything about some runs, which are not changed.
+    pub fn read_runs(runs: impl IntoIterator<Item = i64>) -> Self {
+        let runs = runs.into_iter().map(|run| RunScope {
+            run,
+            access: RunAccess::Read,
+            detail: RunExtent::Whole,
+            day: None,
+        });
+        Self {
+            runs: runs.collect(),
+            ..Self::default()
+        }
+    }
+
     /// Everything about some runs, whose lanes and windows are looked up first.
     pub fn whole_runs(runs: impl IntoIterator<Item = i64>) -> Self {
         let mut scope = BatchScope::default();
@@ -336,6 +352,7 @@ impl BatchScope {
             scope.unknown.push(run);
             scope.runs.push(RunScope {
                 run,
+                access: RunAccess::Change,
                 detail: RunExtent::Whole,
                 day: None,
             });

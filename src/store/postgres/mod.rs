@@ -175,9 +175,17 @@ impl PostgresStore {
         runs: impl IntoIterator<Item = i64>,
         work: impl FnMut(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.in_scope(BatchScope::whole_runs(runs), work).await
+    }
+
+    async fn in_scope<T: Send + 'static>(
+        &self,
+        scope: BatchScope,
+        work: impl FnMut(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = RunJob {
-            scope: BatchScope::whole_runs(runs),
+            scope,
             work: Box::new(work),
             result: None,
             reply,
@@ -189,7 +197,7 @@ impl PostgresStore {
 
     async fn records_of(&self, runs: Vec<i64>) -> Result<Vec<RunRecord>, StoreError> {
         let ids = runs.clone();
-        self.on_runs(runs, move |transaction| {
+        self.in_scope(BatchScope::read_runs(runs), move |transaction| {
             let mut records = Vec::with_capacity(ids.len());
             for run in &ids {
                 records.extend(transaction.record(RunId(run.unsigned_abs()))?);
@@ -381,7 +389,7 @@ impl Store for PostgresStore {
             return Ok(Vec::new());
         }
         let ids = runs.clone();
-        self.on_runs(runs, move |transaction| {
+        self.in_scope(BatchScope::read_runs(runs), move |transaction| {
             let statuses = ids.iter().map(|run| {
                 let run = RunId(run.unsigned_abs());
                 transaction.status(run)

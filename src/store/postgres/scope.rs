@@ -51,9 +51,17 @@ pub enum RunExtent {
     Whole,
 }
 
+/// What a job does to a run. One that is only read is not locked: a claim would skip it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunAccess {
+    Read,
+    Change,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct RunScope {
     pub run: i64,
+    pub access: RunAccess,
     pub detail: RunExtent,
     /// The day on which it was planned, if that is known.
     pub day: Option<i64>,
@@ -175,7 +183,9 @@ impl BatchScope {
             keys.insert(key(&["lane", &lane.queue.to_string(), &lane.value]));
         }
         for run in &self.runs {
-            keys.insert(key(&["run", &run.run.to_string()]));
+            if run.access == RunAccess::Change {
+                keys.insert(key(&["run", &run.run.to_string()]));
+            }
         }
         keys
     }

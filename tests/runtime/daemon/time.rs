@@ -94,6 +94,11 @@ async fn a_receiver_that_fails_for_an_hour_gets_its_request_afterwards() {
         })
         .await;
     }
+    until("the run ends", || async {
+        beats(&daemon, &clock);
+        state(&daemon, &run).await.is_final()
+    })
+    .await;
     let record = daemon.settled(&[run]).await.remove(0);
     assert_eq!(record.state, RunState::Done);
     let attempts: Vec<_> = record.log.iter().filter_map(LogEntry::attempt).collect();
@@ -144,5 +149,10 @@ async fn an_hour_ahead_makes_a_try_early() {
     .await;
     let waited = clock.elapsed() - steady;
     assert!(waited < Duration::from_secs(20 * 60), "{waited:?}");
-    assert_eq!(daemon.settled(&[run]).await[0].state, RunState::Done);
+    until("the run ends", || async {
+        beats(&daemon, &clock);
+        state(&daemon, &run).await.is_final()
+    })
+    .await;
+    assert_eq!(state(&daemon, &run).await, RunState::Done);
 }

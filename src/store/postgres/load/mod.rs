@@ -16,7 +16,7 @@ use crate::store::postgres::cell::{
 };
 use crate::store::postgres::error::PostgresError;
 use crate::store::postgres::schema::partition;
-use crate::store::postgres::scope::{BatchScope, RunExtent, RunScope};
+use crate::store::postgres::scope::{BatchScope, RunAccess, RunExtent, RunScope};
 use crate::store::postgres::session::{Param, Pipeline, PostgresSession};
 use crate::store::postgres::workspace::Workspace;
 use details::add_details;
@@ -155,20 +155,22 @@ fn whole(scope: &BatchScope) -> impl Iterator<Item = i64> {
         .map(|run| run.run)
 }
 
-/// The runs themselves, locked while they are live.
+/// The runs themselves; those that are changed are locked while they are live.
 fn add_runs(loading: &mut Loading, scope: &BatchScope) {
     if scope.runs.is_empty() {
         return;
     }
-    let ids = || Param::ints(scope.runs.iter().map(|run| run.run));
-    loading.add(
-        Rows::Runs,
-        &format!(
-            "SELECT {} FROM live_runs WHERE id = ANY($1) ORDER BY id FOR UPDATE",
-            live("")
-        ),
-        vec![ids()],
-    );
+    for (access, lock) in [(RunAccess::Change, "FOR UPDATE"), (RunAccess::Read, "")] {
+        let runs = scope.runs.iter().filter(|run| run.access == access);
+        let ids: Vec<i64> = runs.map(|run| run.run).collect();
+        if !ids.is_empty() {
+            let sql = format!(
+                "SELECT {} FROM live_runs WHERE id = ANY($1) ORDER BY id {lock}",
+                live("")
+            );
+            loading.add(Rows::Runs, &sql, vec![Param::ints(ids)]);
+        }
+    }
     let dated = scope
         .runs
         .iter()
@@ -250,7 +252,8 @@ fn add_lanes(loading: &mut Loading, scope: &BatchScope) {
         keys(),
     );
     // Only a run that exists already passes its lane on.
-    if scope.runs.is_empty() && scope.windows.is_empty() {
+    let changes = |run: &RunScope| run.access == RunAccess::Change;
+    if !scope.runs.iter().any(changes) && scope.windows.is_empty() {
         return;
     }
     loading.add(
