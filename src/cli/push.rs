@@ -307,7 +307,8 @@ fn print_pushed(
     let (users, daemons) = pushed.users;
     if format == Format::Text && daemons > 0 {
         let all = number(usize::try_from(daemons).unwrap_or(usize::MAX), "daemon");
-        write!(out, "{users} of {all} use pushed rules")?;
+        let verb = if daemons == 1 { "uses" } else { "use" };
+        write!(out, "{users} of {all} {verb} pushed rules")?;
         writeln!(
             out,
             "{}",

@@ -260,12 +260,18 @@ impl StatusAnswer {
         ]);
         for row in &self.daemons.rows {
             let cells = cells(row);
-            match self.daemons.differs(row) {
-                true => {
-                    table.row_in(Tone::Red, cells);
-                    table.note("  uses other rules or another configuration than most");
-                }
+            let differs = self.daemons.differs(row);
+            match differs || row.reload_failed {
+                true => table.row_in(Tone::Red, cells),
                 false => table.row(cells),
+            }
+            if differs {
+                table.note("  uses other rules or another configuration than most");
+            }
+            if row.reload_failed {
+                table.note(
+                    "  its last reload failed, as its log says: its previous rules stay in use",
+                );
             }
         }
         table.write(out)?;

@@ -131,6 +131,10 @@ impl Store for AnyStore {
         each!(self, store => store.advance_all(advances).await)
     }
 
+    fn note_reload(&self, failed: bool) {
+        each!(self, store => store.note_reload(failed));
+    }
+
     fn is_shared(&self) -> bool {
         each!(self, store => store.is_shared())
     }

@@ -30,6 +30,8 @@ pub struct DaemonIdentity {
     pub address: Option<String>,
     /// Whether it uses the rules that people push.
     pub uses_pushed: bool,
+    /// Whether its last reload failed.
+    pub reload_failed: bool,
 }
 
 impl DaemonIdentity {
@@ -41,6 +43,7 @@ impl DaemonIdentity {
             process: std::process::id(),
             address: None,
             uses_pushed: false,
+            reload_failed: false,
         }
     }
 }
@@ -56,8 +59,8 @@ pub async fn join(
     revision: Option<i64>,
 ) -> Result<Member, PostgresError> {
     let sql = format!(
-        "INSERT INTO daemons (id, slot, host, process, address, version, started, beat, lease_until, revision, pushed)
-         SELECT nextval('daemon_ids'), free.slot, $1, $2, $3, $4, {CLOCK}, {CLOCK}, {CLOCK} + $5, $6, $7
+        "INSERT INTO daemons (id, slot, host, process, address, version, started, beat, lease_until, revision, pushed, unloaded)
+         SELECT nextval('daemon_ids'), free.slot, $1, $2, $3, $4, {CLOCK}, {CLOCK}, {CLOCK} + $5, $6, $7, $8
          FROM (SELECT min(slot) AS slot FROM generate_series(0, {MAX_SLOTS} - 1) AS slots(slot)
              WHERE slot NOT IN (SELECT slot FROM daemons WHERE live = 1)) AS free
          ON CONFLICT DO NOTHING RETURNING id, slot"
@@ -71,6 +74,7 @@ pub async fn join(
             Param::int(lease_micros()),
             Param::Int(revision),
             Param::int(identity.uses_pushed.into()),
+            Param::int(identity.reload_failed.into()),
         ];
         // Another daemon may have taken the slot meanwhile.
         if let Some(row) = session.query(&sql, params).await?.first() {
@@ -95,7 +99,8 @@ impl Executor {
         let identity = self.identity();
         let session = self.connector.session().await?;
         let sql = format!(
-            "UPDATE daemons SET beat = {CLOCK}, lease_until = {CLOCK} + $2, address = coalesce($3, address), pushed = $4
+            "UPDATE daemons SET beat = {CLOCK}, lease_until = {CLOCK} + $2, address = coalesce($3, address), pushed = $4,
+                unloaded = $5
              WHERE id = $1 AND live = 1 RETURNING beat"
         );
         let params = vec![
@@ -103,6 +108,7 @@ impl Executor {
             Param::int(lease_micros()),
             Param::Text(identity.address.clone()),
             Param::int(identity.uses_pushed.into()),
+            Param::int(identity.reload_failed.into()),
         ];
         let began = Instant::now();
         let renewed = session.query(&sql, params).await?;

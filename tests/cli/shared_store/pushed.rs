@@ -2,6 +2,7 @@
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::sandbox::Sandbox;
+use flowtrigger_testing::wait::wait_until;
 use serde_json::Value;
 
 use super::{SOURCES, database, event, machine, rule};
@@ -66,6 +67,9 @@ fn daemons_load_what_is_pushed_and_keep_it_when_the_next_is_broken() {
     assert!(reason.contains("NOWHERE"), "{failed}");
     desk.run(&["status"])
         .expect_stdout(0, &["not reloaded", "NOWHERE"]);
+    wait_until("the list of daemons says so too", || {
+        status(&author)["daemons"][0]["reload_failed"] == true
+    });
     assert!(!reason.contains('\n'), "{reason}");
     let digests = author
         .run(&["push", "--list", "--format", "json"])
@@ -73,7 +77,7 @@ fn daemons_load_what_is_pushed_and_keep_it_when_the_next_is_broken() {
     let broken = digests[0]["digest"].as_str().unwrap();
     author
         .run(&["push", "--rollback", broken])
-        .expect_stdout(0, &["needs the secrets NOWHERE"]);
+        .expect_stdout(0, &["needs the secrets NOWHERE", "1 of 1 daemon use"]);
     // Back to the first.
     let digest = first.as_str().unwrap();
     author
