@@ -48,6 +48,7 @@ async fn start_many(performer: Performer, confinement: Option<Confinement>) -> u
         argv: vec![RenderedText::plain("/bin/true")],
         stdin: RenderedText::default(),
         cwd: "/".into(),
+        cwd_is_default: false,
         env: vec![],
         confine: confinement.map(Box::new),
         timeout: Duration::from_secs(60),

@@ -41,6 +41,9 @@ pub struct PerformerOptions {
     /// The folder for the PID files of running commands, by which the next start kills those that outlived this
     /// process. `None` writes none.
     pub processes: Option<PathBuf>,
+    /// Where a command without `cwd` is executed if the folder of its rule does not exist: for rules that were pushed.
+    /// `None` rejects the command.
+    pub work_folder: Option<PathBuf>,
     /// The egress policy of requests.
     pub outgoing: EgressPolicy,
     /// The allowed programs; `None` for any.
@@ -62,6 +65,7 @@ impl PerformerOptions {
         Self {
             outbox: outbox.into(),
             processes: None,
+            work_folder: None,
             outgoing: EgressPolicy::default(),
             programs: None,
             launcher: "/proc/self/exe".into(),

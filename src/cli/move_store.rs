@@ -26,7 +26,7 @@ Examples:
   flowtrigger move --from data/ --history          to the database of `store` in flowtrigger.yaml
 
 Stop the daemon first. Runs and events keep their ids, so the database must be empty. An interrupted
-command is repeated, and continues. Afterwards the file of the folder is named flowtrigger.db-moved.
+command is repeated, and continues; until then the folder is rejected as being moved. Afterwards the file of the folder is named flowtrigger.db-moved.
 Exit codes: 0 moved, 1 there is nothing to move, 5 nothing or not everything was moved.";
 
 /// Move the data of a folder to a Postgres database
@@ -155,6 +155,10 @@ fn move_error(error: MoveError) -> CommandError {
         | MoveError::NotEmpty
         | MoveError::OtherFolder
         | MoveError::Count { .. }
+        | MoveError::PutBack(_)
+        | MoveError::TwoFiles(..)
+        | MoveError::Mark { .. }
+        | MoveError::Unmark { .. }
         | MoveError::Rename { .. } => CommandError::runtime(text),
     }
 }

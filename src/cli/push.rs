@@ -10,7 +10,7 @@ use super::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::runs::admin_client::system_user;
 use crate::cli::test::{MissingRulePolicy, gather, text_of_failures};
-use crate::engine::Rulebook;
+use crate::engine::{Rulebook, secrets};
 use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::report::render::diagnostics::number;
@@ -20,8 +20,12 @@ use crate::report::render::table::Table;
 use crate::report::rule_test::result::TestResult;
 use crate::report::rule_test::run_test::TestRunner;
 use crate::report::time_argument::seconds;
+use crate::store::history::HistoryOpenError;
 use crate::store::postgres::pushed::{PushIntent, PushedError, PushedRevisions};
-use crate::store::{PostgresSettings, PushedHead, PushedTexts, StoreLocation, short_digest};
+use crate::store::{
+    PostgresOpenError, PostgresSettings, PushedHead, PushedRevision, PushedTexts, StoreLocation,
+    short_digest,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -93,8 +97,17 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         note: args.note,
     };
     if let Some(digits) = &args.rollback {
-        let pushed = runtime.block_on(roll_back(&settings, digits, &intent))?;
-        return print_pushed(&pushed, None, args.format, out);
+        let revision = runtime.block_on(find(&settings, digits))?;
+        let book = global
+            .rulebook_paths(None)
+            .read_pushed(&revision)
+            .accepted();
+        let book =
+            book.map_err(|found| CommandError::invalid(found.rulebook.files, found.diagnostics))?;
+        let count = book.rules.rules.len();
+        let pushed = runtime.block_on(push(&settings, &revision.texts, count, &intent));
+        print_pushed(&pushed.map_err(push_error)?, None, args.format, out)?;
+        return print_needed(&book, args.format, out);
     }
     let book = global.rulebook(args.path.as_deref())?;
     let Some(tests) = run_tests(&book, out)? else {
@@ -104,7 +117,8 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let texts = texts(&book, rules);
     let count = book.rules.rules.len();
     let pushed = runtime.block_on(push(&settings, &texts, count, &intent));
-    print_pushed(&pushed.map_err(push_error)?, Some(tests), args.format, out)
+    print_pushed(&pushed.map_err(push_error)?, Some(tests), args.format, out)?;
+    print_needed(&book, args.format, out)
 }
 
 /// What a command has pushed.
@@ -113,10 +127,12 @@ struct Pushed {
     rules: u64,
     /// Whether it was in force already.
     was_in_force: bool,
+    /// The live daemons that use pushed rules, and all live ones.
+    users: (u64, u64),
 }
 
 async fn list(settings: &PostgresSettings) -> Result<Vec<PushedHead>, PushedError> {
-    let pushed = PushedRevisions::connect(settings).await?;
+    let pushed = PushedRevisions::connect_to_read(settings).await?;
     pushed.list(MAX_LISTED).await
 }
 
@@ -137,33 +153,27 @@ async fn push(
         digest,
         rules: rules as u64,
         was_in_force,
+        users: pushed.users().await?,
     })
 }
 
-async fn roll_back(
-    settings: &PostgresSettings,
-    digits: &str,
-    intent: &PushIntent,
-) -> Result<Pushed, CommandError> {
-    let pushed = PushedRevisions::connect(settings)
+/// The only revision whose digest begins with some digits.
+async fn find(settings: &PostgresSettings, digits: &str) -> Result<PushedRevision, CommandError> {
+    let pushed = PushedRevisions::connect_to_read(settings)
         .await
         .map_err(push_error)?;
-    let found = pushed.find(digits).await.map_err(push_error)?;
-    let help = "`flowtrigger push --list` shows what was pushed";
-    let revision = match found.as_slice() {
-        [one] => one,
-        [] => {
+    let mut found = pushed.find(digits).await.map_err(push_error)?;
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (None, _) => {
             let error = CommandError::nothing(format!("no pushed revision begins with `{digits}`"));
-            return Err(error.help(help));
+            Err(error.help("`flowtrigger push --list` shows what was pushed"))
         }
-        _ => {
+        (Some(_), false) => {
             let error = CommandError::usage(format!("several revisions begin with `{digits}`"));
-            return Err(error.help("write more digits"));
+            Err(error.help("write more digits"))
         }
-    };
-    let rules = usize::try_from(revision.head.rules).unwrap_or(usize::MAX);
-    let again = push(settings, &revision.texts, rules, intent).await;
-    again.map_err(push_error)
+    }
 }
 
 /// Runs all tests; `None` if one failed, which is printed. Rules without tests can be pushed.
@@ -185,7 +195,7 @@ fn run_tests(book: &Rulebook, out: &mut Output) -> Result<Option<usize>, Command
     text_of_failures(&results, out)?;
     writeln!(
         out,
-        "\n{failed} of {}: nothing was pushed",
+        "\n{failed} of {} failed: nothing was pushed",
         number(results.len(), "test")
     )?;
     Ok(None)
@@ -275,6 +285,8 @@ fn print_pushed(
                 "rules": pushed.rules,
                 "tests": tests,
                 "was_in_force": pushed.was_in_force,
+                "daemons": pushed.users.1,
+                "daemons_with_pushed_rules": pushed.users.0,
             }))
         )?,
         Format::Text if pushed.was_in_force => {
@@ -292,9 +304,44 @@ fn print_pushed(
             )?;
         }
     }
+    let (users, daemons) = pushed.users;
+    if format == Format::Text && daemons > 0 {
+        let all = number(usize::try_from(daemons).unwrap_or(usize::MAX), "daemon");
+        let verb = if daemons == 1 { "uses" } else { "use" };
+        write!(out, "{users} of {all} {verb} pushed rules")?;
+        writeln!(
+            out,
+            "{}",
+            match users < daemons {
+                true => "; set `store: { rules: pushed }` for the others, and restart them",
+                false => "",
+            }
+        )?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// The secrets without which a daemon keeps its previous rules.
+fn print_needed(book: &Rulebook, format: Format, out: &mut Output) -> Result<Exit, CommandError> {
+    let needed = secrets::needed(book);
+    if format == Format::Text && !needed.is_empty() {
+        writeln!(
+            out,
+            "each daemon needs the secrets {}; one without them keeps its previous rules",
+            needed.join(", ")
+        )?;
+    }
     Ok(Exit::Fine)
 }
 
 fn push_error(error: PushedError) -> CommandError {
-    CommandError::runtime(error.to_string())
+    match error {
+        PushedError::Open(error @ PostgresOpenError::NoTables { .. }) => {
+            HistoryOpenError::from(error).into()
+        }
+        PushedError::Open(_)
+        | PushedError::Failed(_)
+        | PushedError::Unreadable(_)
+        | PushedError::Nothing => CommandError::runtime(error.to_string()),
+    }
 }

@@ -199,10 +199,15 @@ impl StatusAnswer {
         let row = self.daemons.rows.iter();
         let row = row.clone().find(|row| row.revision.map(|id| id.0) == own);
         let digest = row.and_then(|row| row.digest.as_deref());
-        let digest = digest.map_or(String::new(), |text| format!(" ({})", short_digest(text)));
+        let digest = digest.map_or(String::new(), |text| {
+            format!(
+                " (digest {} of rules and configuration)",
+                short_digest(text)
+            )
+        });
         let pushed = match status["pushed"]["digest"].as_str() {
             Some(text) => format!(
-                ", pushed as {} at {}",
+                ", pushed at {1} ({0} in `flowtrigger push --list`)",
                 short_digest(text),
                 status["pushed"]["at"].as_str().unwrap_or_default()
             ),
@@ -255,19 +260,25 @@ impl StatusAnswer {
         ]);
         for row in &self.daemons.rows {
             let cells = cells(row);
-            match self.daemons.differs(row) {
-                true => {
-                    table.row_in(Tone::Red, cells);
-                    table.note("  uses other rules or another configuration than most");
-                }
+            let differs = self.daemons.differs(row);
+            match differs || row.reload_failed {
+                true => table.row_in(Tone::Red, cells),
                 false => table.row(cells),
+            }
+            if differs {
+                table.note("  uses other rules or another configuration than most");
+            }
+            if row.reload_failed {
+                table.note(
+                    "  its last reload failed, as its log says: its previous rules stay in use",
+                );
             }
         }
         table.write(out)?;
         if self.daemons.differing() > 0 {
             writeln!(
                 out,
-                "\nthe daemons differ in their rules or configuration: {} of {}; `flowtrigger push` gives all the same",
+                "\nthe daemons differ in their rules or configuration: {} of {}; load the same files on all, or let all use pushed rules (`store: {{ rules: pushed }}`)",
                 self.daemons.differing(),
                 self.daemons.rows.len()
             )?;

@@ -99,7 +99,7 @@ pub enum EngineError {
         .0.diagnostics.errors()
     )]
     Rules(Box<LoadedRulebook>),
-    #[error("missing secrets of rules or sources:\n  {}\n`flowtrigger check` shows where they are used", lines(.0))]
+    #[error("missing secrets: {}", list(.0))]
     Secrets(Vec<MissingSecret>),
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -137,7 +137,8 @@ impl From<DatabaseOpenError> for EngineError {
     }
 }
 
-fn lines(missing: &[MissingSecret]) -> String {
-    let lines: Vec<String> = missing.iter().map(MissingSecret::to_string).collect();
-    lines.join("\n  ")
+/// On one line: it is also a field of a log line.
+fn list(missing: &[MissingSecret]) -> String {
+    let all: Vec<String> = missing.iter().map(MissingSecret::to_string).collect();
+    all.join("; ")
 }

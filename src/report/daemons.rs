@@ -65,6 +65,7 @@ impl LiveDaemons {
             "revision": row.revision.map(|revision| revision.0),
             "digest": row.digest,
             "differs": self.differs(row),
+            "reload_failed": row.reload_failed,
             "running": row.running,
         })
     }
@@ -89,6 +90,7 @@ pub mod tests {
             is_live: true,
             revision: Some(RevisionId(3)),
             digest: Some(digest.into()),
+            reload_failed: false,
             running: 2,
         }
     }

@@ -73,12 +73,13 @@ impl AnyStore {
         }
     }
 
-    /// Notes where the daemon receives events, for those who list the daemons of a database.
-    pub fn set_address(&self, address: &str) {
+    /// Notes where the daemon receives events and whether its rules are pushed, for those who list the daemons of a database.
+    pub fn introduce(&self, address: &str, uses_pushed: bool) {
         match self {
             AnyStore::Sqlite(_) => {}
             AnyStore::Postgres(store) => store.set_identity(DaemonIdentity {
                 address: Some(address.to_owned()),
+                uses_pushed,
                 ..DaemonIdentity::of_process()
             }),
         }
@@ -128,6 +129,10 @@ impl Store for AnyStore {
 
     async fn advance_all(&self, advances: Vec<Advance>) -> Vec<Result<(), StoreError>> {
         each!(self, store => store.advance_all(advances).await)
+    }
+
+    fn note_reload(&self, failed: bool) {
+        each!(self, store => store.note_reload(failed));
     }
 
     fn is_shared(&self) -> bool {

@@ -28,17 +28,36 @@ pub enum StoreOpenError {
         .0.display()
     )]
     Moved(PathBuf),
+    #[error(
+        "the data of this folder is being moved to Postgres (`{}` says to which database): repeat `flowtrigger move`, which continues",
+        .0.display()
+    )]
+    Moving(PathBuf),
 }
 
 /// The name of a database file that was moved.
 pub fn moved_file(database: &Path) -> PathBuf {
+    beside(database, "-moved")
+}
+
+/// The file that is there while a database file is being moved: from before Postgres has its runs until the file is renamed.
+pub fn moving_mark(database: &Path) -> PathBuf {
+    beside(database, "-moving")
+}
+
+fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
-    name.push("-moved");
+    name.push(ending);
     name.into()
 }
 
-/// Fails if a file was moved, so that no daemon begins with an empty one in its place.
+/// Fails if a file was moved or is being moved, so that no run is executed twice, and no daemon begins with an empty file in
+/// its place.
 pub(super) fn check_not_moved(database: &Path) -> Result<(), StoreOpenError> {
+    let mark = moving_mark(database);
+    if mark.exists() {
+        return Err(StoreOpenError::Moving(mark));
+    }
     let moved = moved_file(database);
     match !database.exists() && moved.exists() {
         true => Err(StoreOpenError::Moved(moved)),

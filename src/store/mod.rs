@@ -140,6 +140,10 @@ pub trait Store: Send + Sync + 'static {
         machine
     }
 
+    /// Notes whether the last reload of this daemon failed, for those who list the daemons. The default is for stores that
+    /// list none.
+    fn note_reload(&self, _failed: bool) {}
+
     /// Renews the lease of this daemon, by which its claims are valid. Joins again if the lease has ended.
     fn beat(&self) -> impl Future<Output = Result<Membership, StoreError>> + Send {
         async { Ok(Membership::alone()) }

@@ -9,10 +9,11 @@ mod pid_file;
 pub(in crate::action) mod process;
 pub mod sandbox;
 mod user;
+mod work_folder;
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use rustix::io::Errno;
@@ -44,7 +45,8 @@ impl PerformCall for ExecCall {
         idempotency_key: &str,
         recorder: &ExchangeRecorder,
     ) -> CallResult {
-        execute(self, idempotency_key, performer, recorder).await
+        let call = work_folder::applied(self, &performer.options);
+        execute(&call, idempotency_key, performer, recorder).await
     }
 }
 
@@ -122,7 +124,7 @@ fn prepare(
             "the command is empty; name a program",
         ));
     };
-    let folder = folder(call, shown)?;
+    let folder = work_folder::existing(call, shown)?;
     let mut environment = environment(call, shown, idempotency_key, secrets)?;
     let path = environment.iter().rfind(|(name, _)| name == "PATH");
     let path = path.map(|(_, path)| path.as_str());
@@ -240,17 +242,6 @@ fn fits(text: &str, what: &str) -> Result<(), CallFailure> {
         )));
     }
     Ok(())
-}
-
-fn folder(call: &ExecCall, shown: &str) -> Result<PathBuf, CallFailure> {
-    let absolute = std::path::absolute(Path::new(&call.cwd));
-    match absolute {
-        Ok(folder) if folder.is_dir() => Ok(folder),
-        Ok(_) | Err(_) => Err(CallFailure::permanent(format!(
-            "the folder `{}` of the command `{shown}` does not exist; create it or correct `cwd`",
-            call.cwd
-        ))),
-    }
 }
 
 fn environment(

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::action::secret::{MissingSecret, SecretStore};
 use crate::engine::{Endpoints, Rulebook, secrets};
 use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::config::{StoreAddress, StorePassword};
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
 use flowtrigger_core::flow::step::Step;
 use flowtrigger_core::secret::SecretSource;
@@ -28,6 +29,21 @@ pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
     }
     warn_of_sources(book, diagnostics);
     warn_of_page(book, diagnostics);
+    warn_of_store(book, diagnostics);
+}
+
+/// Warns about the secret with the password of the database.
+fn warn_of_store(book: &Rulebook, diagnostics: &mut Diagnostics) {
+    let StoreAddress::Postgres(address) = &book.config.store else {
+        return;
+    };
+    if let Some(StorePassword::Secret(name)) = &address.password {
+        let names = std::iter::once(name.as_str());
+        let (_, missing) = SecretStore::load(&book.config.secrets, names);
+        for missing in &missing {
+            diagnostics.push(warning(missing, address.at));
+        }
+    }
 }
 
 /// Warns about the secrets with which people sign in on the page.

@@ -37,6 +37,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 diagnostics,
             })
         });
+        self.shared.store.note_reload(failed.is_some());
         self.shared.failed_reload.store(failed);
     }
 }

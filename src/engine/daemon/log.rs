@@ -6,7 +6,7 @@ use tracing::{error, info, warn};
 
 use crate::engine::rulebook::policy;
 use crate::engine::{LoadedRulebook, Rulebook};
-use crate::store::RecoveryReport;
+use crate::store::{RecoveryReport, short_digest};
 use flowtrigger_core::diagnostic::{Diagnostic, Severity};
 
 pub(super) fn recovered(recovered: &RecoveryReport) {
@@ -27,7 +27,8 @@ pub(super) fn recovered(recovered: &RecoveryReport) {
 
 pub(super) fn start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, address: SocketAddr) {
     let rules = rulebook.rules.rules.len();
-    info!(rules, bytes_per_rule, %address, "listening");
+    let pushed = rulebook.pushed().map(|pushed| short_digest(&pushed.digest));
+    info!(rules, pushed, bytes_per_rule, %address, "listening");
     policy::log_policy(&rulebook.config);
 }
 

@@ -27,7 +27,7 @@ use crate::action::secret::SecretStore;
 use crate::engine::rulebook::{endpoints, policy, secrets};
 use crate::engine::{
     DataFolder, Engine, EngineError, EngineOptions, LoadedRulebook, Progress, ReloadablePerformer,
-    Rulebook, RulebookPaths, store_location,
+    Rulebook, RulebookPaths,
 };
 use crate::source::{self, http};
 use crate::store::{AnyStore, Store, StoreSettings, short_digest};
@@ -79,18 +79,17 @@ pub async fn daemon(
     let mut folder = DataFolder::open(&daemon.data)?;
     folder.lock(Timestamp::now())?;
     warn_of_access(&folder);
-    let performer = daemon.performer(&rulebook.config, secrets, &folder)?;
+    let performer = daemon.performer(&rulebook, secrets, &folder)?;
     let listener = daemon.listen(&rulebook.config).await?;
     let page_listener = page::listen(daemon.page.as_ref(), &rulebook.config).await?;
     let socket = source::admin::listen(&folder.socket())?;
     kill_orphans(folder.processes()).await;
     let settings = StoreSettings::from_config(&rulebook.config);
-    let location = store_location(&rulebook.config, &folder.database());
-    let location = location.map_err(|missing| EngineError::Secrets(vec![missing]))?;
+    let location = rules.store(&rulebook.config, &folder.database())?;
     let (store, recovered) = AnyStore::open(&location, settings).await?;
     log::recovered(&recovered);
     let address = listener.local_addr().map_err(EngineError::Serve)?;
-    store.set_address(&address.to_string());
+    store.introduce(&address.to_string(), rulebook.pushed().is_some());
     let public_address = Some(address).filter(|at| http::is_public(*at));
     let options = EngineOptions {
         address: Some(address),
@@ -246,15 +245,18 @@ impl DaemonOptions {
 
     fn performer(
         &self,
-        config: &Config,
+        rulebook: &Rulebook,
         secrets: SecretStore,
         folder: &DataFolder,
     ) -> Result<ReloadablePerformer, EngineError> {
+        let pushed = rulebook.pushed();
         let options = action::PerformerOptions {
             processes: Some(folder.processes()),
+            // This machine may have no folder of rules.
+            work_folder: pushed.map(|_| self.paths.config.folder()),
             ..action::PerformerOptions::new(&self.outbox)
         };
-        performer_with(config, secrets, options)
+        performer_with(&rulebook.config, secrets, options)
     }
 
     async fn serve<S: Store>(

@@ -7,16 +7,16 @@ use super::DaemonOptions;
 use crate::engine::{
     EngineError, LoadedRulebook, Progress, Rulebook, RulebookPaths, store_location,
 };
-use crate::store::StoreLocation;
 use crate::store::postgres::pushed::{PushedError, PushedWatcher};
-use flowtrigger_core::config::DaemonRules;
+use crate::store::{PostgresSettings, StoreLocation};
+use flowtrigger_core::config::{Config, DaemonRules};
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 
 /// The source of a daemon's rules.
 pub(super) enum RulesSource {
     Folder(RulebookPaths),
-    /// The paths are those of the daemon's own configuration.
-    Pushed(RulebookPaths, PushedWatcher),
+    /// The paths are those of the daemon's own configuration, which also says where the database is.
+    Pushed(RulebookPaths, PushedWatcher, PostgresSettings),
 }
 
 impl RulesSource {
@@ -39,7 +39,7 @@ impl RulesSource {
                 let load = move |paths: &RulebookPaths| paths.load_with_progress(&mut on_progress);
                 super::read(paths.clone(), load).await
             }
-            RulesSource::Pushed(paths, watcher) => {
+            RulesSource::Pushed(paths, watcher, _) => {
                 let pushed = watcher.newest();
                 let load = move |paths: &RulebookPaths| paths.read_pushed(&pushed);
                 super::read(paths.clone(), load).await
@@ -47,11 +47,21 @@ impl RulesSource {
         }
     }
 
+    /// Where the store is. The configuration is the loaded one, which may be a pushed one: that does not know the secret with
+    /// the password of the database.
+    pub fn store(&self, config: &Config, database: &Path) -> Result<StoreLocation, EngineError> {
+        match self {
+            RulesSource::Folder(_) => store_location(config, database)
+                .map_err(|missing| EngineError::Secrets(vec![missing])),
+            RulesSource::Pushed(_, _, settings) => Ok(StoreLocation::Postgres(settings.clone())),
+        }
+    }
+
     /// Waits until other rules were pushed. A folder is read again by a signal alone.
     pub async fn changed(&mut self) {
         match self {
             RulesSource::Folder(_) => std::future::pending().await,
-            RulesSource::Pushed(_, watcher) => watcher.changed().await,
+            RulesSource::Pushed(_, watcher, _) => watcher.changed().await,
         }
     }
 }
@@ -81,8 +91,8 @@ fn open(
     match location.map_err(|missing| EngineError::Secrets(vec![missing]))? {
         StoreLocation::File(_) => Err(EngineError::PushedWithoutDatabase),
         StoreLocation::Postgres(settings) => {
-            let watcher = PushedWatcher::start(settings)?;
-            Ok(RulesSource::Pushed(paths, watcher))
+            let watcher = PushedWatcher::start(settings.clone())?;
+            Ok(RulesSource::Pushed(paths, watcher, settings))
         }
     }
 }

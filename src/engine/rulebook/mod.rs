@@ -9,7 +9,7 @@ pub mod secrets;
 mod texts;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::action::secret::MissingSecret;
@@ -56,6 +56,17 @@ pub enum ConfigFile {
     Named(PathBuf),
     /// The default path: it may be absent.
     IfThere(PathBuf),
+}
+
+impl ConfigFile {
+    /// The folder in which it is.
+    pub fn folder(&self) -> PathBuf {
+        let (ConfigFile::Named(path) | ConfigFile::IfThere(path)) = self;
+        match path.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            _ => ".".into(),
+        }
+    }
 }
 
 /// The progress of a load.

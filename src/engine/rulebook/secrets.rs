@@ -26,3 +26,18 @@ pub fn names(rulebook: &Rulebook) -> Vec<&str> {
     names.dedup();
     names
 }
+
+/// The names of the secrets of live rules and of sources, sorted: without them a daemon does not use the rules.
+pub fn needed(rulebook: &Rulebook) -> Vec<&str> {
+    let mut names = names(rulebook);
+    let sources = rulebook.config.sources.values();
+    let verifications = sources.filter_map(|source| source.verification.as_ref());
+    names.extend(
+        verifications
+            .flat_map(|verification| &verification.secrets)
+            .map(String::as_str),
+    );
+    names.sort_unstable();
+    names.dedup();
+    names
+}

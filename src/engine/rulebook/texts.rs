@@ -17,13 +17,20 @@ impl RulebookPaths {
         let mut diagnostics = Diagnostics::default();
         let (name, text) = &pushed.texts.config;
         let id = files.add(Arc::clone(name), Arc::clone(text));
-        let config = Config {
+        let mut config = Config {
             store: local.store,
             store_options: local.store_options,
             listen: local.listen,
             page: local.page,
             ..self.parse_config(id, &files, &mut diagnostics)
         };
+        // The page is that of the daemon, and so are the secrets with which people sign in there.
+        let page = &config.page;
+        for name in page.secrets.iter().chain(&page.read_secrets) {
+            if let Some(place) = local.secrets.get(name) {
+                config.secrets.insert(name.clone(), place.clone());
+            }
+        }
         let texts = pushed.texts.files.iter();
         let rule_files: Vec<FileId> = texts
             .map(|(name, text)| files.add(Arc::clone(name), Arc::clone(text)))

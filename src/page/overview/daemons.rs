@@ -18,7 +18,7 @@ pub fn section(data: &OverviewData) -> Markup {
                     p class="note" {
                         (daemons.differing()) " of " (daemons.rows.len())
                         " use other rules or another configuration than most. "
-                        code { "flowtrigger push" } " gives all the same."
+                        "Load the same files on all, or let all use pushed rules: " code { "store: { rules: pushed }" } "."
                     }
                 }
                 div class="scroll" {
@@ -48,6 +48,7 @@ pub fn section(data: &OverviewData) -> Markup {
                                             None => "none",
                                         }
                                         @if daemons.differs(row) { " differs" }
+                                        @if row.reload_failed { " last reload failed" }
                                     }
                                     td class="num" { (grouped(row.running)) }
                                 }

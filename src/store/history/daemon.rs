@@ -23,6 +23,8 @@ pub struct DaemonRow {
     pub revision: Option<RevisionId>,
     /// The digest of that revision, in hexadecimal digits.
     pub digest: Option<String>,
+    /// Whether its last reload failed, so that it uses older rules than it should.
+    pub reload_failed: bool,
     /// Runs that it executes now.
     pub running: u64,
 }

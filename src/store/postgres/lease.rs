@@ -28,6 +28,10 @@ pub struct DaemonIdentity {
     pub host: String,
     pub process: u32,
     pub address: Option<String>,
+    /// Whether it uses the rules that people push.
+    pub uses_pushed: bool,
+    /// Whether its last reload failed.
+    pub reload_failed: bool,
 }
 
 impl DaemonIdentity {
@@ -38,6 +42,8 @@ impl DaemonIdentity {
             host: host.nodename().to_string_lossy().into_owned(),
             process: std::process::id(),
             address: None,
+            uses_pushed: false,
+            reload_failed: false,
         }
     }
 }
@@ -53,8 +59,8 @@ pub async fn join(
     revision: Option<i64>,
 ) -> Result<Member, PostgresError> {
     let sql = format!(
-        "INSERT INTO daemons (id, slot, host, process, address, version, started, beat, lease_until, revision)
-         SELECT nextval('daemon_ids'), free.slot, $1, $2, $3, $4, {CLOCK}, {CLOCK}, {CLOCK} + $5, $6
+        "INSERT INTO daemons (id, slot, host, process, address, version, started, beat, lease_until, revision, pushed, unloaded)
+         SELECT nextval('daemon_ids'), free.slot, $1, $2, $3, $4, {CLOCK}, {CLOCK}, {CLOCK} + $5, $6, $7, $8
          FROM (SELECT min(slot) AS slot FROM generate_series(0, {MAX_SLOTS} - 1) AS slots(slot)
              WHERE slot NOT IN (SELECT slot FROM daemons WHERE live = 1)) AS free
          ON CONFLICT DO NOTHING RETURNING id, slot"
@@ -67,6 +73,8 @@ pub async fn join(
             Param::text(env!("CARGO_PKG_VERSION")),
             Param::int(lease_micros()),
             Param::Int(revision),
+            Param::int(identity.uses_pushed.into()),
+            Param::int(identity.reload_failed.into()),
         ];
         // Another daemon may have taken the slot meanwhile.
         if let Some(row) = session.query(&sql, params).await?.first() {
@@ -91,13 +99,16 @@ impl Executor {
         let identity = self.identity();
         let session = self.connector.session().await?;
         let sql = format!(
-            "UPDATE daemons SET beat = {CLOCK}, lease_until = {CLOCK} + $2, address = coalesce($3, address)
+            "UPDATE daemons SET beat = {CLOCK}, lease_until = {CLOCK} + $2, address = coalesce($3, address), pushed = $4,
+                unloaded = $5
              WHERE id = $1 AND live = 1 RETURNING beat"
         );
         let params = vec![
             Param::int(place.daemon),
             Param::int(lease_micros()),
             Param::Text(identity.address.clone()),
+            Param::int(identity.uses_pushed.into()),
+            Param::int(identity.reload_failed.into()),
         ];
         let began = Instant::now();
         let renewed = session.query(&sql, params).await?;

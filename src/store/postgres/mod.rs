@@ -234,6 +234,13 @@ impl Store for PostgresStore {
         true
     }
 
+    fn note_reload(&self, failed: bool) {
+        let identity = self.identity.lock();
+        identity
+            .unwrap_or_else(PoisonError::into_inner)
+            .reload_failed = failed;
+    }
+
     fn is_shared(&self) -> bool {
         true
     }

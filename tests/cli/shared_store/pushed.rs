@@ -1,6 +1,8 @@
 //! Pushed rules: checked and tested before, loaded by every daemon within seconds, and rolled back.
 
 use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::sandbox::Sandbox;
+use flowtrigger_testing::wait::wait_until;
 use serde_json::Value;
 
 use super::{SOURCES, database, event, machine, rule};
@@ -65,6 +67,17 @@ fn daemons_load_what_is_pushed_and_keep_it_when_the_next_is_broken() {
     assert!(reason.contains("NOWHERE"), "{failed}");
     desk.run(&["status"])
         .expect_stdout(0, &["not reloaded", "NOWHERE"]);
+    wait_until("the list of daemons says so too", || {
+        status(&author)["daemons"][0]["reload_failed"] == true
+    });
+    assert!(!reason.contains('\n'), "{reason}");
+    let digests = author
+        .run(&["push", "--list", "--format", "json"])
+        .json_lines();
+    let broken = digests[0]["digest"].as_str().unwrap();
+    author
+        .run(&["push", "--rollback", broken])
+        .expect_stdout(0, &["needs the secrets NOWHERE", "1 of 1 daemon use"]);
     // Back to the first.
     let digest = first.as_str().unwrap();
     author
@@ -104,18 +117,50 @@ fn what_fails_its_tests_is_not_pushed() {
         rule("page", "urgent", "succeed: fine")
     ));
     let failed = author.run(&["push"]);
-    failed.expect_stdout(1, &["FAIL", "nothing was pushed"]);
+    failed.expect_stdout(1, &["FAIL", "1 of 1 test failed: nothing was pushed"]);
     author.write_rules(&rule("page", "urgent", "suceed: fine"));
     author.run(&["push"]).expect_stderr(3, &["suceed"]);
-    author
-        .run(&["push", "--list"])
-        .expect_stdout(1, &["nothing was pushed"]);
-    assert_eq!(
-        server
-            .psql(&url, "SELECT count(*) FROM pushed_revisions")
-            .trim(),
-        "0"
+    // Nothing was created, also not by commands that read.
+    for command in [&["push", "--list"][..], &["push", "--rollback", "0000"]] {
+        author
+            .run(command)
+            .expect_stderr(1, &["has no tables of flowtrigger"]);
+    }
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(server.psql(&url, tables).trim(), "0");
+}
+
+#[test]
+fn the_password_of_the_store_is_that_of_the_daemons_configuration() {
+    let Some((_server, url)) = database() else {
+        return;
+    };
+    let author = machine(&url);
+    author.write_rules(&rule("page", "urgent", "shell: pwd"));
+    author.write(
+        "flowtrigger.yaml",
+        format!("{SOURCES}secrets: {{ PASSWORD: {{ file: /no/such/file }} }}\n"),
     );
+    author.run(&["push"]).expect_stdout(0, &["pushed "]);
+    let desk = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
+    desk.write("password", "any");
+    let file = desk.path("password");
+    desk.write(
+        "flowtrigger.yaml",
+        format!(
+            "store: {{ postgres: \"{url}\", password: PASSWORD, rules: pushed }}\nsecrets: {{ PASSWORD: {{ file: {} }} }}\n",
+            file.display()
+        ),
+    );
+    let daemon = DaemonProcess::start(&desk);
+    daemon.expect_logs(1, |line| {
+        line["message"] == "listening" && line["pushed"].is_string()
+    });
+    // The machine has no folder of rules, in which commands are executed elsewhere.
+    daemon.accept("desk", &event("e1", "urgent"));
+    daemon.wait_until_idle();
+    desk.run(&["runs", "list"]).expect_stdout(0, &["done"]);
+    daemon.stop();
 }
 
 #[test]

@@ -86,6 +86,7 @@ pub fn exec(argv: &[&str]) -> ExecCall {
         argv: argv.iter().copied().map(RenderedText::plain).collect(),
         stdin: RenderedText::default(),
         cwd: "/".into(),
+        cwd_is_default: false,
         env: vec![],
         confine: None,
         timeout: AMPLE,

@@ -1,5 +1,7 @@
 //! Moving a data folder's database to Postgres: what is moved, what is rejected, and how an interrupted move continues.
 
+mod interrupted;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -46,6 +48,10 @@ struct Move {
 impl Move {
     fn database(&self) -> PathBuf {
         self.folder.path().join("flowtrigger.db")
+    }
+
+    fn mark(&self) -> PathBuf {
+        self.folder.path().join("flowtrigger.db-moving")
     }
 
     fn execute(&self, extent: MoveExtent) -> Result<MoveReport, MoveError> {

@@ -16,6 +16,11 @@ pub fn schema() -> Value {
             "was_in_force",
             flag("Whether they were in force already, so that nothing was pushed."),
         )
+        .with("daemons", count("How many daemons share the database."))
+        .with(
+            "daemons_with_pushed_rules",
+            count("How many of them use pushed rules."),
+        )
         .object("The rules that a command has pushed.");
     let listed = Keys::of_document()
         .with("digest", text("The digest of their texts."))

@@ -133,6 +133,10 @@ fn member() -> Value {
             "differs",
             any("Whether it uses other rules or another configuration than most: true or false."),
         )
+        .with(
+            "reload_failed",
+            any("Whether its last reload failed, so that its previous rules stay in use: true or false."),
+        )
         .with("running", count("Runs that it executes now."))
         .object("A daemon that shares the database.")
 }

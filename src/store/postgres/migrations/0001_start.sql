@@ -30,6 +30,10 @@ CREATE TABLE daemons (
     live        BIGINT NOT NULL DEFAULT 1,
     -- The revision that it evaluates events with.
     revision    BIGINT,
+    -- 1 if its rules are the pushed ones, 0 if they are those of a folder.
+    pushed      BIGINT NOT NULL DEFAULT 0,
+    -- 1 if its last reload failed, so that it uses older rules than it should.
+    unloaded    BIGINT NOT NULL DEFAULT 0,
     -- When it stopped, and whether it said so (1) or was taken over (0).
     ended       BIGINT,
     stopped     BIGINT

@@ -67,6 +67,23 @@ impl PushedRevisions {
         Ok(Self { session })
     }
 
+    /// Connects to read: nothing is created, so the rights to read are enough.
+    pub async fn connect_to_read(settings: &PostgresSettings) -> Result<Self, PushedError> {
+        let settings = settings.connection()?;
+        let session = connect(&settings).await?;
+        let sql = "SELECT (to_regclass('pushed_revisions') IS NOT NULL)::int::bigint";
+        let rows = session.query(sql, Vec::new()).await?;
+        let exists: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+        match exists {
+            1 => Ok(Self { session }),
+            _ => Err(PostgresOpenError::NoTables {
+                database: settings.database(),
+                server: settings.server,
+            }
+            .into()),
+        }
+    }
+
     /// Stores a revision as the one in force, and returns its number.
     pub async fn push(
         &self,
@@ -95,6 +112,16 @@ impl PushedRevisions {
         let rows = self.session.query(sql, params).await?;
         let row = rows.first().ok_or(RowError("pushed rules"))?;
         Ok(row.try_get::<_, i64>(0)?.unsigned_abs())
+    }
+
+    /// How many of the live daemons use pushed rules, and how many are live.
+    pub async fn users(&self) -> Result<(u64, u64), PushedError> {
+        let sql = "SELECT count(*) FILTER (WHERE pushed = 1), count(*) FROM daemons WHERE live = 1
+            AND lease_until > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        let rows = self.session.query(sql, Vec::new()).await?;
+        let row = rows.first().ok_or(RowError("daemons"))?;
+        let number = |index| row.try_get::<_, i64>(index).map(i64::unsigned_abs);
+        Ok((number(0)?, number(1)?))
     }
 
     /// The number of the revision in force.

@@ -1,13 +1,14 @@
 //! Moves a data folder's database to Postgres: first everything that decides what happens next, in one transaction, and
 //! then, as asked, the history in batches. A move that was interrupted continues where it stopped.
 
+mod mark;
 mod source;
 mod tables;
 mod target;
 
 use std::path::{Path, PathBuf};
 
-use crate::store::location::moved_file;
+use crate::store::location::{moved_file, moving_mark};
 use crate::store::sqlite::{DatabaseOpenError, SqliteStore};
 use crate::store::{RowError, StoreSettings};
 
@@ -15,6 +16,7 @@ use super::connection::connect;
 use super::error::{PostgresError, PostgresOpenError};
 use super::schema;
 use super::settings::PostgresSettings;
+use mark::MovingMark;
 use source::MoveSource;
 use tables::{ESSENTIAL, HISTORY};
 use target::MoveTarget;
@@ -71,13 +73,24 @@ pub enum MoveError {
     #[error("another data folder was moved to the database; create an empty database and name it")]
     OtherFolder,
     #[error(
-        "the counts differ: the database has {found} {kind} of {expected}; nothing was changed in the data folder"
+        "the counts differ: the database has {found} {kind} of {expected}; no row of the data folder was changed"
     )]
     Count {
         kind: &'static str,
         expected: u64,
         found: u64,
     },
+    #[error(
+        "`{}` was moved by an earlier command and then put back: what it has received since is not in the database; create an empty database and name it",
+        .0.display()
+    )]
+    PutBack(PathBuf),
+    #[error("both `{}` and `{}` exist: rename the one that is not to be moved", .0.display(), .1.display())]
+    TwoFiles(PathBuf, PathBuf),
+    #[error("failed to mark the data folder as moved with `{}`: {why}; nothing was moved", path.display())]
+    Mark { path: PathBuf, why: std::io::Error },
+    #[error("failed to remove `{}`: {why}; everything was moved: remove it", path.display())]
+    Unmark { path: PathBuf, why: std::io::Error },
     #[error("failed to rename `{}`: {why}; rename it, so that no daemon executes its runs again", path.display())]
     Rename { path: PathBuf, why: std::io::Error },
 }
@@ -98,7 +111,8 @@ pub async fn move_store(
 ) -> Result<MoveReport, MoveError> {
     let moved = moved_file(database);
     let file = match (database.exists(), moved.exists()) {
-        (true, _) => database,
+        (true, true) => return Err(MoveError::TwoFiles(database.to_owned(), moved)),
+        (true, false) => database,
         (false, true) => &moved,
         (false, false) => return Err(MoveError::NoSource(database.to_owned())),
     };
@@ -114,9 +128,19 @@ pub async fn move_store(
     let mut target = MoveTarget::new(&session, on_rows);
     let id = source.move_id()?;
     let mut report = MoveReport::default();
+    let mark = MovingMark::new(moving_mark(database), &settings.url);
     match target.begun(id).await? {
+        // The mark was there before the first command had committed anything.
+        Some(_) if file == database && !mark.exists() => {
+            return Err(MoveError::PutBack(database.to_owned()));
+        }
         Some(_) => {}
-        None => target.move_essential(&mut source, id, ESSENTIAL).await?,
+        None => {
+            let set_mark = || mark.set();
+            target
+                .move_essential(&mut source, id, ESSENTIAL, &set_mark)
+                .await?;
+        }
     }
     let was_complete = target.is_complete(extent).await?;
     if extent == MoveExtent::History && !was_complete {
@@ -131,6 +155,7 @@ pub async fn move_store(
             why,
         })?;
     }
+    mark.remove()?;
     report.file = moved;
     Ok(report)
 }

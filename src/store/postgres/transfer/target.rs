@@ -78,17 +78,19 @@ impl<'a> MoveTarget<'a> {
         }
     }
 
-    /// Moves what decides about the future, all or nothing.
+    /// Moves what decides about the future, all or nothing. `mark` is called right before the commit: from then on the
+    /// source may not be used, since nobody may learn whether the commit has succeeded.
     pub async fn move_essential(
         &mut self,
         source: &mut MoveSource,
         id: i64,
         tables: &[MovedTable],
+        mark: &dyn Fn() -> Result<(), MoveError>,
     ) -> Result<(), MoveError> {
         self.create_days(source, tables).await?;
         self.session.plain("BEGIN").await?;
         let moved = self.move_in_transaction(source, id, tables).await;
-        match moved {
+        match moved.and_then(|()| mark()) {
             Ok(()) => Ok(self.session.plain("COMMIT").await?),
             Err(error) => {
                 drop(self.session.plain("ROLLBACK").await);

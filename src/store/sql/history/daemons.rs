@@ -14,7 +14,7 @@ const DAEMONS: &str = "SELECT d.id, d.host, d.process, d.address, d.version, d.s
         CASE WHEN d.live = 1 AND d.lease_until > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
             THEN 1 ELSE 0 END AS is_live,
         d.revision, encode(r.digest, 'hex'),
-        (SELECT count(*) FROM live_runs WHERE live_runs.daemon = d.id)
+        (SELECT count(*) FROM live_runs WHERE live_runs.daemon = d.id), d.unloaded
     FROM daemons d LEFT JOIN revisions r ON r.id = d.revision
     ORDER BY is_live DESC, d.id DESC LIMIT ?1";
 
@@ -41,6 +41,7 @@ impl<D: HistoryDatabase> SqlHistory<D> {
                     .map(|revision| RevisionId(revision.unsigned_abs())),
                 digest: row.get(9)?,
                 running: number(10)?,
+                reload_failed: number(11)? == 1,
             })
         })
     }

@@ -21,6 +21,8 @@ pub struct ExecTemplate {
     /// The standard input of the command. `None` is the whole event as JSON.
     pub stdin: Option<Template>,
     pub cwd: String,
+    /// Whether `cwd` is not written, so that it is the folder of the rule file.
+    pub cwd_is_default: bool,
     pub env: Vec<(String, Template)>,
     /// The limits of the command. Boxed because few steps have them.
     pub confine: Option<Box<Confinement>>,
@@ -36,6 +38,8 @@ pub struct ExecCall {
     pub stdin: RenderedText,
     /// The working directory. Relative programs are resolved against it.
     pub cwd: String,
+    /// Whether it is the folder of the rule file because no other was written.
+    pub cwd_is_default: bool,
     pub env: Vec<(String, RenderedText)>,
     /// The limits of the command.
     pub confine: Option<Box<Confinement>>,
@@ -76,6 +80,7 @@ impl CallRendering for ExecTemplate {
                 None => RenderedText::plain(event_line(scope.event)),
             },
             cwd: self.cwd.clone(),
+            cwd_is_default: self.cwd_is_default,
             env,
             confine: self.confine.clone(),
             timeout: settings.timeout,
