@@ -2,6 +2,7 @@
 //! Paths are not checked here; the code that reads a file reports a missing one.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use crate::report::render::diagnostics;
 use crate::store::history::HistoryOpenError;
 use crate::store::{History, StoreLocation};
 use flowtrigger_core::compile::flow::on_dead::lower_default_on_dead;
-use flowtrigger_core::config::{Config, StoreAddress};
-use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::config::{Config, STORE_VARIABLE, StoreAddress};
+use flowtrigger_core::diagnostic::{Code, Diagnostics, Files};
 
 /// The default configuration file; only this one may be absent.
 const CONFIG: &str = "flowtrigger.yaml";
@@ -93,6 +94,17 @@ impl GlobalOptions {
 
     /// The store that the configuration names. Other mistakes in it do not matter.
     pub fn store_location(&self) -> Result<StoreLocation, CommandError> {
+        Ok(self.find_store()?.0)
+    }
+
+    /// The same for commands that load no rules: warns if the variable that names the store is misspelt.
+    pub fn checked_store_location(&self) -> Result<StoreLocation, CommandError> {
+        let (location, diagnostics) = self.find_store()?;
+        self.warn_of_store_variable(&diagnostics)?;
+        Ok(location)
+    }
+
+    fn find_store(&self) -> Result<(StoreLocation, Diagnostics), CommandError> {
         let mut files = Files::default();
         let mut diagnostics = Diagnostics::default();
         let config = self
@@ -105,13 +117,27 @@ impl GlobalOptions {
         {
             return Err(CommandError::invalid(Arc::new(files), diagnostics));
         }
-        store_location(&config, &database)
-            .map_err(|missing| CommandError::unset(missing.to_string()))
+        let location = store_location(&config, &database)
+            .map_err(|missing| CommandError::unset(missing.to_string()))?;
+        Ok((location, diagnostics))
+    }
+
+    /// Prints the warning about a misspelt `FLOWTRIGGER_STORE`: without it, a command silently reads another store.
+    fn warn_of_store_variable(&self, diagnostics: &Diagnostics) -> Result<(), CommandError> {
+        let meant = format!("did you mean `{STORE_VARIABLE}`?");
+        let mut stderr = Output::stderr(self.color);
+        for found in diagnostics.sorted() {
+            if found.code == Code::UnknownKey && found.help.as_ref() == Some(&meant) {
+                writeln!(stderr, "warning: {}; {meant}", found.message)?;
+            }
+        }
+        stderr.finish()?;
+        Ok(())
     }
 
     /// Opens the read side of the store.
     pub fn history(&self) -> Result<Box<dyn History>, CommandError> {
-        Ok(self.store_location()?.open_history()?)
+        Ok(self.checked_store_location()?.open_history()?)
     }
 
     /// The same; `None` if no daemon has stored anything yet.

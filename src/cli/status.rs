@@ -70,7 +70,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 }
 
 fn ask(global: &GlobalOptions) -> Result<StatusAnswer, CommandError> {
-    let location = global.store_location()?;
+    let location = global.checked_store_location()?;
     let (daemon, silent) = match AdminClient::connect(&global.socket()) {
         Ok(None) => (None, None),
         Ok(Some(admin)) => match admin.status() {
@@ -146,7 +146,11 @@ impl StatusAnswer {
         match (&self.daemon, &self.silent) {
             (Some(status), _) => self.local(status, &mut table),
             (None, Some(why)) => table.row(["daemon", &format!("status not known: {why}")]),
-            (None, None) => table.row(["daemon", "none runs on this data folder"]),
+            (None, None) if self.daemons.rows.is_empty() => {
+                table.row(["daemon", "none runs on this data folder"]);
+            }
+            // Said after the table of the others.
+            (None, None) => {}
         }
         let store = match self.store.kind {
             "folder" => format!("folder {}", self.store.place),
@@ -275,6 +279,16 @@ impl StatusAnswer {
             }
         }
         table.write(out)?;
+        if self.daemon.is_none() && self.silent.is_none() {
+            writeln!(
+                out,
+                "\nno daemon runs on this data folder; {} the database",
+                match self.daemons.rows.len() {
+                    1 => "1 daemon uses".to_owned(),
+                    count => format!("{count} daemons use"),
+                }
+            )?;
+        }
         if self.daemons.differing() > 0 {
             writeln!(
                 out,

@@ -148,6 +148,7 @@ impl From<HistoryOpenError> for CommandError {
             | HistoryOpenError::Older { .. }
             | HistoryOpenError::Foreign(_)
             | HistoryOpenError::Damaged(_)
+            | HistoryOpenError::Moved(_)
             | HistoryOpenError::Unusable { .. }
             | HistoryOpenError::Postgres(_) => CommandError::runtime(error.to_string()),
         }

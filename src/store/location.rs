@@ -71,10 +71,7 @@ impl StoreLocation {
         match self {
             StoreLocation::File(path) => match check_not_moved(path) {
                 Ok(()) => Ok(Box::new(SqliteHistory::open(path)?)),
-                Err(moved) => Err(HistoryOpenError::Unusable {
-                    path: path.clone(),
-                    why: moved.to_string(),
-                }),
+                Err(moved) => Err(HistoryOpenError::Moved(moved.to_string())),
             },
             StoreLocation::Postgres(settings) => Ok(Box::new(PostgresHistory::connect(settings)?)),
         }

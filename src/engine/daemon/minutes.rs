@@ -47,18 +47,25 @@ impl<S: Store, P: Perform> Engine<S, P> {
         self.end_minute(Minute::number_of(self.shared.now())).await;
     }
 
-    /// If the store cannot take the numbers, they are in memory only.
+    /// If the store cannot take the numbers, they are in memory, and it gets them at the end of a later minute.
     async fn end_minute(&self, minute: i64) {
         let store = &self.shared.store;
         let runs = store.counts().await.unwrap_or_default();
         let runs = runs.into_iter().filter(|(state, _)| Minute::counts(state));
         let runs = runs.map(|(state, count)| (state.to_owned(), count));
-        let ended = self.shared.metrics.series().end_minute(minute, runs);
-        if let Err(error) = store.record_minute(ended).await {
-            warn!(%error, "the numbers of a minute could not be stored");
+        let series = self.shared.metrics.series();
+        series.add_unstored(series.end_minute(minute, runs));
+        let mut oldest = minute;
+        while let Some(waiting) = series.take_unstored() {
+            oldest = oldest.min(waiting.minute);
+            if let Err(error) = store.record_minute(waiting.clone()).await {
+                series.put_back(waiting);
+                warn!(%error, "the numbers of a minute could not be stored; kept and tried again for an hour");
+                break;
+            }
         }
         if store.is_shared() {
-            self.read_shared_minutes(minute).await;
+            self.read_shared_minutes(oldest).await;
         }
     }
 

@@ -32,6 +32,8 @@ use submit::{MatchedEvent, RequestContext, SubmittedEvent};
 /// The most elements of an array. A body of the maximum size has fewer real events.
 const MAX_EVENTS: usize = 1_000;
 
+/// What a sender is told of a database that does not answer.
+const AWAY: &str = "the database is not available; send it again later";
 const STOPPING: &str = "stopping; send the events again after the restart";
 
 /// The names of all configured sources.
@@ -168,8 +170,11 @@ fn ingest_error(error: &StoreError) -> IngestError {
     let reason = error.to_string();
     match error {
         StoreError::Full { .. } => IngestError::Busy { reason },
+        // Its text names the server; senders need not know it, and the log has it.
+        StoreError::Unreachable(_) => IngestError::Unavailable {
+            reason: AWAY.to_owned(),
+        },
         StoreError::Busy
-        | StoreError::Unreachable(_)
         | StoreError::Broken(_)
         | StoreError::Damaged(_)
         | StoreError::UnknownRun(_)

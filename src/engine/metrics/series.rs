@@ -1,6 +1,6 @@
 //! Counts what happens in the current minute, and keeps the last day of minutes in memory. Counting takes no lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +11,8 @@ use flowtrigger_core::run::Attempt;
 
 /// Minutes that are kept in memory: one day.
 pub const MINUTES_IN_MEMORY: usize = 1_440;
+/// Minutes that wait for a store which does not take them. Beyond that the oldest is lost for it.
+pub const MAX_UNSTORED: usize = 60;
 
 /// The minutes of the last day, and the current one.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub struct Series {
     current: CurrentMinute,
     /// By the minute's number.
     past: Mutex<BTreeMap<i64, Minute>>,
+    /// Ended minutes that the store has not taken, the oldest first.
+    unstored: Mutex<VecDeque<Minute>>,
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +125,27 @@ impl Series {
         while past.len() > MINUTES_IN_MEMORY {
             past.pop_first();
         }
+    }
+
+    /// Adds an ended minute to those that the store has not taken.
+    pub fn add_unstored(&self, minute: Minute) {
+        let mut unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
+        unstored.push_back(minute);
+        if unstored.len() > MAX_UNSTORED {
+            unstored.pop_front();
+        }
+    }
+
+    /// Takes the oldest minute that the store has not taken.
+    pub fn take_unstored(&self) -> Option<Minute> {
+        let mut unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
+        unstored.pop_front()
+    }
+
+    /// Puts it back if the store still does not take it.
+    pub fn put_back(&self, minute: Minute) {
+        let mut unstored = self.unstored.lock().unwrap_or_else(PoisonError::into_inner);
+        unstored.push_front(minute);
     }
 
     /// The minutes from this one on, the oldest first.
@@ -275,6 +300,20 @@ mod tests {
         series.replace(vec![all.clone()]);
         series.replace(vec![all]);
         assert_eq!(series.since(0)[0].matched, 5);
+    }
+
+    #[test]
+    fn the_last_hour_waits_for_the_store() {
+        let series = Series::default();
+        for minute in 0..=MAX_UNSTORED as i64 {
+            series.add_unstored(series.end_minute(minute, []));
+        }
+        let oldest = series.take_unstored().unwrap();
+        assert_eq!(oldest.minute, 1);
+        series.put_back(oldest);
+        let all = std::iter::from_fn(|| series.take_unstored());
+        let all: Vec<i64> = all.map(|minute| minute.minute).collect();
+        assert_eq!(all, (1..=MAX_UNSTORED as i64).collect::<Vec<_>>());
     }
 
     #[test]

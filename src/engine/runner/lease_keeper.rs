@@ -95,7 +95,7 @@ fn log_take_over(report: &RecoveryReport) {
     for run in &report.quarantined {
         error!(
             run = run.0,
-            "a daemon ended three times while only this run was executing; it is held"
+            "daemons ended three times while this run was executing; it is held"
         );
     }
 }

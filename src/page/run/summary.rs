@@ -227,7 +227,8 @@ fn notes(run: &StoredRun, daemon: &DaemonState) -> Markup {
         @if detail.crashes > 0 {
             div class="note" {
                 p {
-                    "The daemon crashed " (number(detail.crashes as usize, "time")) " while only this run was running."
+                    "Its daemon ended without shutdown while it was running, counted "
+                    (number(detail.crashes as usize, "time")) "; it is held after 3."
                 }
             }
         }

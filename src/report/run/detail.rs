@@ -191,7 +191,7 @@ pub fn notes(detail: &RunDetail) -> Vec<String> {
     if detail.crashes > 0 {
         let times = number(detail.crashes as usize, "time");
         lines.push(format!(
-            "the daemon crashed {times} while only this run was running"
+            "its daemon ended without shutdown while it was running, counted {times}; it is held after 3"
         ));
     }
     lines

@@ -18,13 +18,16 @@ pub fn healthz(method: &Method) -> Result<Response, HttpError> {
     }
 }
 
-pub fn readyz(ingest: &impl Ingest, method: &Method) -> Result<Response, HttpError> {
-    if !is_get(method) {
+/// Others than local clients do not get the reason: it may name a server or a file.
+pub fn readyz<I: Ingest>(state: &AppState<I>, request: &Request) -> Result<Response, HttpError> {
+    if !is_get(request.method()) {
         return Err(GET_ONLY);
     }
-    Ok(match ingest.ready() {
+    let unready = |reason: &str| response::plain(StatusCode::SERVICE_UNAVAILABLE, reason);
+    Ok(match state.ingest.ready() {
         Ok(()) => response::plain(StatusCode::OK, "ready"),
-        Err(reason) => response::plain(StatusCode::SERVICE_UNAVAILABLE, &reason),
+        Err(reason) if is_from_here(state, request) => unready(&reason),
+        Err(_) => unready("not ready; the log of this program has the reason"),
     })
 }
 
@@ -36,11 +39,7 @@ pub fn check_metrics<I>(state: &AppState<I>, request: &Request) -> Result<(), Ht
     if !is_get(request.method()) {
         return Err(GET_ONLY);
     }
-    let peer = request.extensions().get::<ConnectInfo<Peer>>();
-    let is_local = peer.is_some_and(|ConnectInfo(peer)| {
-        is_local(*peer, request.headers(), &state.trusted_proxies)
-    });
-    if !is_local {
+    if !is_from_here(state, request) {
         return Err(HttpError::NotLocal);
     }
     match WebPageSign::find(request, &state.hosts) {
@@ -55,6 +54,11 @@ pub async fn metrics(
 ) -> Result<Response, HttpError> {
     allowed?;
     Ok(response::metrics(ingest.metrics().await))
+}
+
+fn is_from_here<I>(state: &AppState<I>, request: &Request) -> bool {
+    let peer = request.extensions().get::<ConnectInfo<Peer>>();
+    peer.is_some_and(|ConnectInfo(peer)| is_local(*peer, request.headers(), &state.trusted_proxies))
 }
 
 /// A trusted proxy is never local, whatever it sends: it passes on requests of others.

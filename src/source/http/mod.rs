@@ -103,7 +103,7 @@ async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
     let (request, body_end) = BodyEnd::watch(request);
     let result = match path.as_str() {
         "/healthz" => healthz(request.method()),
-        "/readyz" => readyz(&*state.ingest, request.method()),
+        "/readyz" => readyz(&state, &request),
         "/metrics" => {
             let allowed = check_metrics(&state, &request);
             drop(request);

@@ -47,6 +47,9 @@ pub enum HistoryOpenError {
     Damaged(PathBuf),
     #[error("failed to read `{}`: {why}; check the permissions of the data folder", path.display())]
     Unusable { path: PathBuf, why: String },
+    /// The data was moved to a database.
+    #[error("{0}")]
+    Moved(String),
     #[error(transparent)]
     Postgres(#[from] PostgresOpenError),
 }

@@ -43,7 +43,7 @@ pub struct RunDetail {
     pub commands: Vec<GivenCommand>,
     /// It was running when the process ended without shutdown, and was not claimed since.
     pub suspect: bool,
-    /// How often the process ended without shutdown while only this run was running.
+    /// How many ends of its daemon without shutdown count against it: in a data folder, those while only it was running.
     pub crashes: u32,
 }
 

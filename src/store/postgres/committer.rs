@@ -160,31 +160,52 @@ impl Committer {
         discover(session, &mut scope).await?;
         let membership = self.shared.member();
         self.counter = membership.counter(Counter::Commits);
-        let result = Self::transaction(
+        let missing = Self::transaction(
             session,
             &mut self.workspace,
-            &mut self.days,
+            &self.days,
             &self.shared,
             &mut self.tally,
             (&scope, jobs),
             self.counter,
         )
         .await;
-        if let Err(error) = &result {
-            self.connector.roll_back(error).await;
+        let missing = match missing {
+            Ok(missing) if missing.is_empty() => return Ok(()),
+            Ok(missing) => missing,
+            Err(error) => {
+                self.connector.roll_back(&error).await;
+                return Err(error);
+            }
+        };
+        // Partitions are created by a transaction of their own; the one of the jobs is repeated.
+        let ended = session.plain("ROLLBACK").await;
+        let created = match ended {
+            Ok(()) => ensure_days(session, &missing).await,
+            Err(error) => Err(error),
+        };
+        match created {
+            Ok(()) => {
+                self.days.extend(missing);
+                Err(PostgresError::Outdated)
+            }
+            Err(error) => {
+                self.connector.roll_back(&error).await;
+                Err(error)
+            }
         }
-        result
     }
 
+    /// Commits the jobs. If partitions of days are missing, returns these, and the transaction is still open.
     async fn transaction(
         session: &PostgresSession,
         workspace: &mut Workspace,
-        days: &mut HashSet<i64>,
+        days: &HashSet<i64>,
         shared: &Shared,
         tally: &mut RunTally,
         (scope, jobs): (&BatchScope, &mut [Box<dyn BatchJob>]),
         counter: i64,
-    ) -> Result<(), PostgresError> {
+    ) -> Result<Vec<i64>, PostgresError> {
         let keys: BTreeSet<i64> = scope.keys();
         let mut begin = Pipeline::default();
         begin.plain(session.begin().await?);
@@ -230,11 +251,7 @@ impl Committer {
             .filter(|day| !days.contains(day))
             .collect();
         if !missing.is_empty() {
-            // Partitions are created by a transaction of their own; this one is repeated.
-            session.plain("ROLLBACK").await?;
-            ensure_days(session, &missing).await?;
-            days.extend(missing);
-            return Err(PostgresError::Outdated);
+            return Ok(missing);
         }
         write_counts(&mut write.pipeline, counter, &write.counts);
         write.pipeline.plain("COMMIT");
@@ -243,7 +260,7 @@ impl Committer {
         if write.has_ready {
             shared.notifier.changed();
         }
-        Ok(())
+        Ok(missing)
     }
 }
 

@@ -92,6 +92,12 @@ fn unreachable(settings: &ConnectionSettings, error: &tokio_postgres::Error) -> 
     let why = why
         .trim_start_matches("error connecting to server: ")
         .to_owned();
+    if error.code().is_none()
+        && let Some(advice) = tls_advice(&why)
+    {
+        let why = advice.to_owned();
+        return PostgresOpenError::Tls { server, why };
+    }
     let is_password_missing = error.as_db_error().is_none() && why.contains("password missing");
     match error.code().map(SqlState::code) {
         Some("28P01" | "28000") => PostgresOpenError::Login {
@@ -110,6 +116,26 @@ fn unreachable(settings: &ConnectionSettings, error: &tokio_postgres::Error) -> 
         },
         Some(_) | None => PostgresOpenError::Unreachable { server, why },
     }
+}
+
+/// What to do about a failed TLS handshake, by the words of the libraries.
+fn tls_advice(why: &str) -> Option<&'static str> {
+    let advice = [
+        (
+            "server does not support TLS",
+            "the server does not offer TLS; set `ssl = on` and a certificate on the server, or add `sslmode=disable` to the URL if nobody can listen on the network between",
+        ),
+        (
+            "CaUsedAsEndEntity",
+            "the certificate of the server is itself an authority (a self-signed one made as a CA) and cannot be verified; give the server a certificate that an authority signed, and name that of the authority with `sslrootcert=FILE`",
+        ),
+        (
+            "UnknownIssuer",
+            "the certificate of the server is signed by an authority that is not known here; name the certificate of that authority with `sslrootcert=FILE` in the URL",
+        ),
+    ];
+    let mut advice = advice.into_iter();
+    advice.find_map(|(said, advice)| why.contains(said).then_some(advice))
 }
 
 /// `None` without TLS.
@@ -197,5 +223,31 @@ impl ServerCertVerifier for AnyServer {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_handshake_says_what_to_do() {
+        for (said, part) in [
+            (
+                "error performing TLS handshake: server does not support TLS",
+                "sslmode=disable",
+            ),
+            (
+                "error performing TLS handshake: invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))",
+                "sslrootcert=FILE",
+            ),
+            (
+                "error performing TLS handshake: invalid peer certificate: UnknownIssuer",
+                "sslrootcert=FILE",
+            ),
+        ] {
+            assert!(tls_advice(said).unwrap().contains(part), "{said}");
+        }
+        assert_eq!(tls_advice("Connection refused"), None);
     }
 }

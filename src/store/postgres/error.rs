@@ -43,6 +43,25 @@ pub enum PostgresOpenError {
         found: i64,
         known: i64,
     },
+    #[error(
+        "the database `{database}` at {server} has the encoding {encoding}, which cannot store every event; create it with UTF8: CREATE DATABASE {database} ENCODING 'UTF8' TEMPLATE template0"
+    )]
+    Encoding {
+        server: String,
+        database: String,
+        encoding: String,
+    },
+    #[error(
+        "failed to prepare the tables in the database `{database}` at {server}: {why}; the role `{user}` must own the database and its tables: ALTER DATABASE {database} OWNER TO {user}"
+    )]
+    NotOwner {
+        server: String,
+        database: String,
+        user: String,
+        why: String,
+    },
+    #[error("failed to connect to Postgres at {server} with TLS: {why}")]
+    Tls { server: String, why: String },
     #[error("failed to use the database at {server}: {why}")]
     Unusable { server: String, why: String },
 }
@@ -82,6 +101,16 @@ impl PostgresError {
             }),
             PostgresError::Workspace(_) => true,
             PostgresError::Timeout | PostgresError::Outdated | PostgresError::Failed(_) => false,
+        }
+    }
+
+    /// Whether the role lacks a right.
+    pub fn is_denied(&self) -> bool {
+        match self {
+            PostgresError::Statement(error) => {
+                error.code().is_some_and(|code| code.code() == "42501")
+            }
+            _ => false,
         }
     }
 

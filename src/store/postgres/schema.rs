@@ -41,10 +41,8 @@ pub async fn migrate(
     session: &PostgresSession,
     settings: &ConnectionSettings,
 ) -> Result<(), PostgresOpenError> {
-    let unusable = |error: PostgresError| PostgresOpenError::Unusable {
-        server: settings.server.clone(),
-        why: error.to_string(),
-    };
+    let unusable = |error: PostgresError| unusable(settings, &error);
+    check_encoding(session, settings).await?;
     session.plain("BEGIN").await.map_err(unusable)?;
     let migrated = migrate_locked(session, settings).await;
     match migrated {
@@ -56,14 +54,49 @@ pub async fn migrate(
     }
 }
 
+/// Why the schema cannot be prepared.
+fn unusable(settings: &ConnectionSettings, error: &PostgresError) -> PostgresOpenError {
+    let server = settings.server.clone();
+    match error.is_denied() {
+        true => PostgresOpenError::NotOwner {
+            server,
+            database: settings.database(),
+            user: settings.user(),
+            why: error.to_string(),
+        },
+        false => PostgresOpenError::Unusable {
+            server,
+            why: error.to_string(),
+        },
+    }
+}
+
+/// Fails if the database cannot store all texts of events.
+async fn check_encoding(
+    session: &PostgresSession,
+    settings: &ConnectionSettings,
+) -> Result<(), PostgresOpenError> {
+    let unusable = |error: PostgresError| unusable(settings, &error);
+    let ask = "SELECT current_setting('server_encoding')";
+    let rows = session.query(ask, Vec::new()).await.map_err(unusable)?;
+    let row = rows.first().map(|row| row.try_get::<_, String>(0));
+    let encoding = row.transpose().map_err(PostgresError::from);
+    let encoding = encoding.map_err(unusable)?.unwrap_or_default();
+    match encoding.as_str() {
+        "UTF8" => Ok(()),
+        _ => Err(PostgresOpenError::Encoding {
+            server: settings.server.clone(),
+            database: settings.database(),
+            encoding,
+        }),
+    }
+}
+
 async fn migrate_locked(
     session: &PostgresSession,
     settings: &ConnectionSettings,
 ) -> Result<(), PostgresOpenError> {
-    let unusable = |error: PostgresError| PostgresOpenError::Unusable {
-        server: settings.server.clone(),
-        why: error.to_string(),
-    };
+    let unusable = |error: PostgresError| unusable(settings, &error);
     let lock = "SELECT 1::bigint FROM (SELECT pg_advisory_xact_lock($1)) AS locked";
     let locked = session.query(lock, vec![Param::int(LOCK)]).await;
     locked.map_err(unusable)?;

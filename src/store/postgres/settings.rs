@@ -108,10 +108,15 @@ impl PostgresSettings {
             .tcp_user_timeout(UNACKNOWLEDGED)
             .keepalives_idle(UNACKNOWLEDGED);
         let tls = match sslmode.as_deref() {
+            Some("disable" | "require") if authorities.is_some() => {
+                return Err(invalid(
+                    "`sslrootcert` has an effect only with `sslmode=verify-full`",
+                ));
+            }
             Some("disable") => Tls::Off,
             Some("require") => Tls::Unverified,
             Some("verify-full") => Tls::Verified { authorities },
-            None if is_local(&config) => Tls::Off,
+            None if is_local(&config) && authorities.is_none() => Tls::Off,
             None => Tls::Verified { authorities },
             Some(_) => {
                 return Err(invalid(
@@ -180,6 +185,12 @@ mod tests {
         assert_eq!(tls("postgres://a@db.example:5432/x"), verified);
         assert_eq!(tls("postgres://a@127.0.0.1/x"), Tls::Off);
         assert_eq!(
+            tls("postgres://a@127.0.0.1/x?sslrootcert=/etc/ca.pem"),
+            Tls::Verified {
+                authorities: Some("/etc/ca.pem".into())
+            }
+        );
+        assert_eq!(
             tls("postgres://a@localhost/x?sslmode=verify-full"),
             verified
         );
@@ -200,6 +211,10 @@ mod tests {
         for (url, why) in [
             ("postgres://a@h/x?sslmode=prefer", "`sslmode` is"),
             ("postgres://a@h/x?sslmodus=disable", "sslmodus"),
+            (
+                "postgres://a@h/x?sslmode=disable&sslrootcert=/ca.pem",
+                "`sslrootcert`",
+            ),
             ("postgres://a@h/", "name of the database"),
             (
                 "postgres://a@h/x?prepared_statements=no",

@@ -103,6 +103,12 @@ fn status_shows_all_daemons_and_which_of_them_differ() {
         0,
         &["differ in their rules or configuration: 1 of 3", "ready"],
     );
+    let elsewhere = machine(&url).run(&["status"]);
+    elsewhere.expect_stdout(
+        0,
+        &["no daemon runs on this data folder; 3 daemons use the database"],
+    );
+    assert!(!elsewhere.stdout.contains("none runs"), "{elsewhere:?}");
     for daemon in daemons {
         daemon.stop();
     }

@@ -84,6 +84,13 @@ fn a_password_in_the_configuration_is_an_error_that_is_not_repeated() {
         assert!(text.contains("unknown scheme `mysql`"), "{text}");
         assert!(!text.contains(PASSWORD), "{text}");
     }
+    let misspelt = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"))
+        .with_env("FLOWTRIGGER_STOER", "postgres://u@h/d");
+    for command in [&["runs", "list"][..], &["why", "e1"], &["status"]] {
+        let output = misspelt.run(command);
+        let meant = "did you mean `FLOWTRIGGER_STORE`?";
+        assert!(output.stderr.contains(meant), "{output:?}");
+    }
     // Nothing connects to the address.
     sandbox.write(
         "flowtrigger.yaml",

@@ -227,9 +227,9 @@ async fn a_store_that_takes_nothing_asks_the_sender_to_come_back() {
         (StoreError::Busy, 503, "send it again later"),
         (StoreError::Broken("no room".into()), 503, "no room"),
         (
-            StoreError::Unreachable("connection refused".into()),
+            StoreError::Unreachable("failed to connect to db.example".into()),
             503,
-            "failed to use the database: connection refused",
+            "the database is not available; send it again later",
         ),
     ] {
         let daemon = daemon_with_performer(QUIET, Broken(why), Idle).await;
@@ -238,6 +238,7 @@ async fn a_store_that_takes_nothing_asks_the_sender_to_come_back() {
         let seconds: u64 = refused.header("retry-after").parse().unwrap();
         assert!((5..=30).contains(&seconds), "{seconds}");
         assert!(refused.error().contains(error), "{}", refused.error());
+        assert!(!refused.error().contains("db.example"));
         let ready = answered(daemon.request("GET", "/readyz")).await;
         assert_eq!(ready.status, 503, "a store that cannot write is not ready");
         let mut unmatched = event(1, "a");

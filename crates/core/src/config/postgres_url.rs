@@ -50,6 +50,8 @@ const PARAMETERS: [&str; 9] = [
     "prepared_statements",
 ];
 
+const RESERVED: &str = "write such characters of a user or password in percent-encoding: `%40` for `@`, `%3A` for `:`, `%2F` for `/`, `%3F` for `?`, `%23` for `#`, `%25` for `%`";
+
 const EXAMPLE: &str = "write `postgres://USER@HOST:5432/DATABASE`";
 
 /// The parts of a URL as they are written.
@@ -199,8 +201,7 @@ impl<'a> UrlParts<'a> {
             let is_valid = escapes.all(|(at, _)| complete(at))
                 && percent_decode_str(part).decode_utf8().is_ok();
             if !is_valid {
-                let help =
-                    "`%` begins two hexadecimal digits; write `%25` for the character itself";
+                let help = "`%` begins two hexadecimal digits; write `%25` for the character itself, also in a password";
                 return Err(error("the URL has an invalid percent-encoding", help));
             }
         }
@@ -216,11 +217,21 @@ impl<'a> UrlParts<'a> {
         let mut ports = after_host.chain(in_query.flat_map(|ports| ports.split(',')));
         match ports.find(|port| !port.parse::<u16>().is_ok_and(|port| port > 0)) {
             None => Ok(()),
+            Some(_) if self.is_login_cut() => Err(error(
+                "the user or password has a `/` or `?`, so the URL cannot be read",
+                RESERVED,
+            )),
             Some(_) => Err(error(
                 "the port of the store is not a number from 1 to 65535",
-                "a `:`, `/`, `?`, `#` or `@` in a user or password is written in percent-encoding; the port is 5432 if none is written",
+                "the port is 5432 if none is written; reserved characters of a user or password are written in percent-encoding, such as `%2F` for `/`",
             )),
         }
+    }
+
+    /// Whether the `@` after the login is found behind what was read as the host.
+    fn is_login_cut(&self) -> bool {
+        let has_at = |(name, value): &(&str, &str)| name.contains('@') || value.contains('@');
+        self.user.is_none() && (self.database.contains('@') || self.parameters.iter().any(has_at))
     }
 
     fn check_tls(&self) -> Result<(), PostgresUrlError> {
@@ -228,7 +239,14 @@ impl<'a> UrlParts<'a> {
             return Ok(());
         };
         if SSL_MODES.contains(&mode) {
-            return Ok(());
+            let help = "write `sslmode=verify-full`, or remove `sslrootcert`";
+            return match mode == "verify-full" || self.parameter("sslrootcert").is_none() {
+                true => Ok(()),
+                false => Err(error(
+                    format!("`sslrootcert` has no effect with `sslmode={mode}`"),
+                    help,
+                )),
+            };
         }
         let help = match mode {
             "allow" | "prefer" => {
@@ -310,11 +328,6 @@ mod tests {
             ),
             ("db.example", "not a URL", "postgres://USER"),
             (
-                "postgres://flow:geheim@db",
-                "missing name of the database",
-                "DATABASE",
-            ),
-            (
                 "postgres://flow:geheim@db/",
                 "missing name of the database",
                 "DATABASE",
@@ -327,7 +340,7 @@ mod tests {
             ),
             (
                 "postgres://flow:ge/heim@db/desk",
-                "not a number from 1",
+                "user or password",
                 "percent-encoding",
             ),
             (
@@ -344,6 +357,16 @@ mod tests {
                 "postgres://flow:geheim@db/desk?sslmode=prefer",
                 "unknown `sslmode` `prefer`",
                 "verify-full",
+            ),
+            (
+                "postgres://flow:geheim@db/desk?sslmode=disable&sslrootcert=/ca.pem",
+                "`sslrootcert` has no effect",
+                "verify-full",
+            ),
+            (
+                "postgres://flow:ge?heim@db/desk",
+                "user or password",
+                "`%3F`",
             ),
             (
                 "postgres://flow:geheim@db/desk?sslmode=on",

@@ -62,6 +62,8 @@ pub struct StoreOptions {
     pub is_invalid: bool,
     /// The name of the secret with the password, which also belongs to a URL of the environment without a password.
     pub password: Option<String>,
+    /// The span of `password`.
+    pub password_at: Span,
 }
 
 pub const STORE: Vocabulary = Vocabulary {
@@ -96,17 +98,17 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> (StoreAddress, Store
 
 fn lower_keys(node: &Node, diagnostics: &mut Diagnostics) -> (StoreAddress, StoreOptions) {
     let (mut address, mut options) = <(StoreAddress, StoreOptions)>::default();
-    if let Yaml::Text(_) = &node.value {
+    if let Yaml::Text(text) = &node.value {
         let message = "`store` takes a mapping, found text";
         let help = "write `store: { postgres: \"postgres://USER@HOST:5432/DATABASE\" }`; the folder of a file is the option `--data`";
-        // The text may be a URL with a password, so the line is not shown.
-        diagnostics.error(Code::SecretInFile, node.at, message, help);
+        diagnostics.error(code_for(text), node.at, message, help);
         return (address, options);
     }
     if diagnostics.entries(node, &STORE).is_none() {
         return (address, options);
     }
     if let Some(node) = node.get("password") {
+        options.password_at = node.at;
         options.password = lower_password(node, diagnostics);
     }
     if let Some(node) = node.get("postgres")
@@ -127,13 +129,8 @@ fn lower_postgres(
     diagnostics: &mut Diagnostics,
 ) -> Option<PostgresAddress> {
     let text = diagnostics.text(node, "postgres")?;
-    // The URL of an error may contain a password, so the line is shown only if it has none.
-    let code = match text.contains('@') || text.contains("password") {
-        true => Code::SecretInFile,
-        false => Code::InvalidValue,
-    };
     match PostgresUrl::parse(&text) {
-        Err(error) => diagnostics.reject(code, node.at, error.problem, &error.help),
+        Err(error) => diagnostics.reject(code_for(&text), node.at, error.problem, &error.help),
         Ok(PostgresUrl {
             password: Some(_), ..
         }) => {
@@ -148,6 +145,16 @@ fn lower_postgres(
             password: password.map(StorePassword::Secret),
             at: node.at,
         }),
+    }
+}
+
+/// The code of an error in a text that should be a URL. The line is not shown if it may contain a password.
+fn code_for(text: &str) -> Code {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let login = rest.rsplit_once('@').map_or("", |(login, _)| login);
+    match login.contains(':') || text.contains("password") {
+        true => Code::SecretInFile,
+        false => Code::InvalidValue,
     }
 }
 
@@ -174,6 +181,10 @@ fn lower_rules(node: &Node, diagnostics: &mut Diagnostics) -> Option<DaemonRules
 
 /// Overrides the address with that of [`STORE_VARIABLE`], or says why it is invalid.
 pub(super) fn overlay(value: &str, at: Span, config: &mut Config) -> Result<(), String> {
+    if value.trim().is_empty() {
+        config.store_options.is_invalid = true;
+        return Err("is empty; set it to `postgres://USER@HOST:5432/DATABASE`, or unset it".into());
+    }
     let found = PostgresUrl::parse(value);
     let PostgresUrl { url, password } = found.map_err(|error| {
         config.store_options.is_invalid = true;
@@ -199,6 +210,12 @@ pub(super) fn check(config: &Config, diagnostics: &mut Diagnostics) {
         let help =
             "add `postgres: \"postgres://USER@HOST:5432/DATABASE\"`, or set FLOWTRIGGER_STORE";
         diagnostics.invalid(options.rules_at, message, help);
+    }
+    if config.store == StoreAddress::DataFolder && options.password.is_some() && !options.is_invalid
+    {
+        let message = "`password` without `postgres` has no effect";
+        let help = "add `postgres: \"postgres://USER@HOST:5432/DATABASE\"`, set FLOWTRIGGER_STORE, or remove `password`";
+        diagnostics.invalid(options.password_at, message, help);
     }
 }
 
@@ -283,6 +300,13 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_variable_is_an_error() {
+        let (config, errors) = read("{}", Some(""));
+        assert!(config.store_options.is_invalid);
+        assert!(errors[0].1.contains("is empty"), "{errors:?}");
+    }
+
+    #[test]
     fn mistakes_say_what_to_write() {
         for (text, code, part) in [
             (
@@ -331,6 +355,17 @@ mod tests {
                 "`postgres:",
             ),
             ("{ rules: pushed }", Code::InvalidValue, "needs a database"),
+            (
+                "{ password: DB_PASSWORD }",
+                Code::InvalidValue,
+                "without `postgres`",
+            ),
+            (
+                "{ postgres: 'postgres://flow@db' }",
+                Code::InvalidValue,
+                "missing name of the database",
+            ),
+            ("data/flowtrigger.db", Code::InvalidValue, "{ postgres:"),
         ] {
             let (_, errors) = read(&format!("store: {text}"), None);
             let [(found, message)] = errors.as_slice() else {

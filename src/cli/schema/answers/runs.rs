@@ -103,7 +103,7 @@ fn shown() -> Value {
         .with("blocked_by", maybe_count("The run that it waits for in its lane."))
         .with("reported_by", maybe_count("The run that reports that it is dead."))
         .with("commands", list(command(), "The commands that were given to it, the oldest first."))
-        .with("crashes", count("How often the daemon crashed while only this run was running."))
+        .with("crashes", count("How many ends of its daemon without shutdown count against it: with a data folder, those while only this run was running; with Postgres, all while it was running. It is held after three."))
         .with("guard", json!({"oneOf": [list(part("predicate"), "The predicates of the guard that ended it."), {"type": "null"}]}))
         .with("next", text("What happens next, and which commands are possible."))
         .object("A run of `runs show`.")

@@ -1,5 +1,6 @@
 //! The suites of all stores on Postgres, and what only this store has.
 
+mod creation;
 mod daemons;
 mod housekeeping;
 mod lost_answers;

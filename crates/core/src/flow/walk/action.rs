@@ -165,12 +165,12 @@ fn steps_read_by(program: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The log has the start of the step but not its end, because the program ended in between. The command
+/// The log has the start of the step but not its end, because the daemon stopped in between, or another one took the run over. The command
 /// may have run in part or completely.
 fn held(step_path: &str) -> Interrupt {
     Interrupt::Hold {
         why: format!(
-            "the command of step `{step_path}` was running when the program ended, and its work may be done in part or completely; check that, then use `flowtrigger runs retry` to run it again or `runs cancel` to end the run"
+            "the command of step `{step_path}` was running when its daemon stopped or was taken over, and its work may be done in part or completely; check that, then use `flowtrigger runs retry` to run it again or `runs cancel` to end the run"
         ),
     }
 }
