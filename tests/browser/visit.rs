@@ -2,6 +2,7 @@
 
 use flowtrigger_testing::browser::Browser;
 use flowtrigger_testing::support_desk::{SILENT_TICKET, SupportDesk};
+use flowtrigger_testing::wait::wait_until;
 use serde_json::Value;
 
 /// A browser on the page of a desk.
@@ -28,6 +29,10 @@ impl Visit {
         self.browser.open(&self.desk.login_link(arguments));
         let button = self.browser.find("form[action='/login'] button");
         self.browser.click(&button);
+        // A page that is opened before the answer has the cookie would ask to sign in.
+        wait_until("the visitor is signed in", || {
+            !self.browser.find_all("header.side").is_empty()
+        });
     }
 
     #[track_caller]
