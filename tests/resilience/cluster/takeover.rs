@@ -102,15 +102,18 @@ fn a_daemon_that_lost_its_lease_is_seen_and_writes_nothing() {
     };
     let (fleet, owner) = (&interrupted.fleet, interrupted.owner);
     let process = format!(
-        "SELECT daemon FROM live_runs r JOIN queues q ON q.id = r.queue JOIN events e ON e.id = r.event WHERE q.rule = 'one' AND e.event_id = '{}'",
+        "SELECT d.process FROM live_runs r JOIN queues q ON q.id = r.queue JOIN events e ON e.id = r.event
+             JOIN daemons d ON d.id = r.daemon
+         WHERE q.rule = 'one' AND e.event_id = '{}'",
         interrupted.events[0].id()
     );
     let lost = fleet.sql(&process);
-    let expire = format!("UPDATE daemons SET lease_until = 0 WHERE id = {lost}");
+    let expire = format!("UPDATE daemons SET lease_until = 0 WHERE process = {lost} AND live = 1");
     wait_until("the other daemon takes the run over", || {
-        // Its beats extend the lease until then.
+        // Its beats extend the lease until then. It joins again under another id, and may even claim the run again.
         fleet.sql(&expire);
-        fleet.sql(&process) != lost
+        let current = fleet.sql(&process);
+        !current.is_empty() && current != lost
     });
     interrupted.wait_for_other();
     interrupted.receiver.release_all();
