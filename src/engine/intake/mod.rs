@@ -32,7 +32,7 @@ use submit::{MatchedEvent, RequestContext, SubmittedEvent};
 /// The most elements of an array. A body of the maximum size has fewer real events.
 const MAX_EVENTS: usize = 1_000;
 
-/// What a sender is told of a database that does not answer.
+/// The reason that senders get while the database does not answer.
 const AWAY: &str = "the database is not available; send it again later";
 const STOPPING: &str = "stopping; send the events again after the restart";
 

@@ -15,6 +15,7 @@ use super::housekeeping::Upkeep;
 use super::job::OwnClaims;
 use super::lease::DaemonIdentity;
 use super::low_water::LowWater;
+use super::run_job::stopped;
 use super::session::Param;
 use super::shared::Shared;
 use super::versions::store_revision;
@@ -154,7 +155,6 @@ impl Requests {
                 drop(reply.send(work(executor).await));
             })
         }));
-        let stopped = || StoreError::Unreachable("the store has stopped; see the log".to_owned());
         self.0.send(request).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }

@@ -134,14 +134,8 @@ impl BatchJob for CommitJob {
     }
 
     fn execute(&mut self, workspace: &mut Workspace) -> Result<(), PostgresError> {
-        let (events, mut kept) = (&self.events, None);
-        workspace.execute(|transaction| {
-            let result = transaction.commit_all(events);
-            let outcome = outcome(&result);
-            kept = Some(result);
-            outcome
-        })?;
-        self.result = kept;
+        let events = &self.events;
+        self.result = decide(workspace, |transaction| transaction.commit_all(events))?;
         Ok(())
     }
 
@@ -260,15 +254,10 @@ impl BatchJob for AdvanceJob {
         self.before = Some(last - stored as i64);
         let mut advance = self.advance.clone();
         advance.entries.drain(..stored);
-        let mut kept = None;
-        workspace.execute(|transaction| {
+        self.result = decide(workspace, |transaction| {
             let now = transaction.now();
-            let result = transaction.advance(&advance, now);
-            let outcome = outcome(&result);
-            kept = Some(result);
-            outcome
+            transaction.advance(&advance, now)
         })?;
-        self.result = kept;
         Ok(())
     }
 
@@ -298,76 +287,22 @@ impl BatchJob for AdvanceJob {
     }
 }
 
-type RunWork<T> = dyn FnMut(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send;
-
-/// A job on some runs: a command, or a question.
-pub struct RunJob<T> {
-    pub scope: BatchScope,
-    pub work: Box<RunWork<T>>,
-    pub result: Option<Result<T, StoreError>>,
-    pub reply: oneshot::Sender<Result<T, StoreError>>,
+/// Executes a job in the workspace. Its result is answered after the commit.
+pub fn decide<T>(
+    workspace: &mut Workspace,
+    work: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError>,
+) -> Result<Option<Result<T, StoreError>>, PostgresError> {
+    let mut kept = None;
+    workspace.execute(|transaction| {
+        let result = work(transaction);
+        let outcome = result.as_ref().map(drop).map_err(Clone::clone);
+        kept = Some(result);
+        outcome
+    })?;
+    Ok(kept)
 }
 
-impl<T: Send> BatchJob for RunJob<T> {
-    fn scope(&self, _: &HashMap<String, i64>) -> BatchScope {
-        self.scope.clone()
-    }
-
-    fn execute(&mut self, workspace: &mut Workspace) -> Result<(), PostgresError> {
-        let (work, mut kept) = (&mut self.work, None);
-        workspace.execute(|transaction| {
-            let result = work(transaction);
-            let outcome = outcome(&result);
-            kept = Some(result);
-            outcome
-        })?;
-        self.result = kept;
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
-        answer(self.reply, self.result, committed);
-    }
-}
-
-impl BatchScope {
-    /// Everything about some runs, which are not changed.
-    pub fn read_runs(runs: impl IntoIterator<Item = i64>) -> Self {
-        let runs = runs.into_iter().map(|run| RunScope {
-            run,
-            access: RunAccess::Read,
-            detail: RunExtent::Whole,
-            day: None,
-        });
-        Self {
-            runs: runs.collect(),
-            ..Self::default()
-        }
-    }
-
-    /// Everything about some runs, whose lanes and windows are looked up first.
-    pub fn whole_runs(runs: impl IntoIterator<Item = i64>) -> Self {
-        let mut scope = BatchScope::default();
-        for run in runs {
-            scope.unknown.push(run);
-            scope.runs.push(RunScope {
-                run,
-                access: RunAccess::Change,
-                detail: RunExtent::Whole,
-                day: None,
-            });
-            scope.new_runs += 1;
-            scope.new_positions += 2;
-        }
-        scope
-    }
-}
-
-fn outcome<T>(result: &Result<T, StoreError>) -> Result<(), StoreError> {
-    result.as_ref().map(drop).map_err(Clone::clone)
-}
-
-fn answer<T>(
+pub fn answer<T>(
     reply: oneshot::Sender<Result<T, StoreError>>,
     result: Option<Result<T, StoreError>>,
     committed: Result<(), StoreError>,

@@ -91,6 +91,37 @@ pub struct BatchScope {
 }
 
 impl BatchScope {
+    /// Everything about some runs, which are not changed.
+    pub fn read_runs(runs: impl IntoIterator<Item = i64>) -> Self {
+        let runs = runs.into_iter().map(|run| RunScope {
+            run,
+            access: RunAccess::Read,
+            detail: RunExtent::Whole,
+            day: None,
+        });
+        Self {
+            runs: runs.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Everything about some runs, whose lanes and windows are looked up first.
+    pub fn whole_runs(runs: impl IntoIterator<Item = i64>) -> Self {
+        let mut scope = Self::default();
+        for run in runs {
+            scope.unknown.push(run);
+            scope.runs.push(RunScope {
+                run,
+                access: RunAccess::Change,
+                detail: RunExtent::Whole,
+                day: None,
+            });
+            scope.new_runs += 1;
+            scope.new_positions += 2;
+        }
+        scope
+    }
+
     pub fn add(&mut self, other: &BatchScope) {
         self.events.extend(other.events.iter().cloned());
         self.stored.extend(&other.stored);

@@ -6,17 +6,16 @@ mod details;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
-use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
 use crate::store::postgres::cell::RUNS;
-use crate::store::postgres::committer::CommitRequest;
 use crate::store::postgres::counts::{RunTally, write_counts};
 use crate::store::postgres::error::PostgresError;
 use crate::store::postgres::executor::Executor;
-use crate::store::postgres::job::{OwnClaim, RunJob};
+use crate::store::postgres::job::OwnClaim;
 use crate::store::postgres::lease::{Requeue, requeue};
 use crate::store::postgres::load::load_rules;
+use crate::store::postgres::run_job::execute_in;
 use crate::store::postgres::scope::BatchScope;
 use crate::store::postgres::session::{Param, Pipeline};
 use crate::store::postgres::shared::{Counter, NOW, TimeSource};
@@ -169,22 +168,12 @@ impl Executor {
     }
 
     /// Changes runs on the thread that commits.
-    pub async fn on_runs<T: Send + 'static>(
+    async fn on_runs<T: Send + 'static>(
         &self,
         runs: Vec<i64>,
         work: impl FnMut(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let job = RunJob {
-            scope: BatchScope::whole_runs(runs),
-            work: Box::new(work),
-            result: None,
-            reply,
-        };
-        let stopped = || StoreError::Unreachable("the store has stopped; see the log".to_owned());
-        let request = CommitRequest::Job(Box::new(job));
-        self.committer.send(request).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
+        execute_in(&self.committer, BatchScope::whole_runs(runs), work).await
     }
 
     /// Claims what is ready, unless it is the first round and runs are due.

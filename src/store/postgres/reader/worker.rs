@@ -61,7 +61,7 @@ pub fn work(
         drop(opened.send(Ok(())));
         while let Some(question) = questions.recv().await {
             let answer = answer(settings, &mut client, &question).await;
-            // Whoever asked may have ended.
+            // The caller may have ended.
             drop(question.answer.send(answer));
         }
     });
