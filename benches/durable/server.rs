@@ -24,7 +24,7 @@ struct Daemon {
 
 impl Daemon {
     fn start(rule: &str) -> Self {
-        let folder = tempfile::tempdir_in("target").unwrap();
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         fs::create_dir(folder.path().join("rules")).unwrap();
         fs::write(folder.path().join("rules/rule.yaml"), rule).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_flowtrigger"))

@@ -94,7 +94,7 @@ pub fn commits() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for callers in [1, 16, 64, 256] {
         let ratios = (0..ROUNDS).map(|round| {
-            let folder = tempfile::tempdir_in("target").unwrap();
+            let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
             let yardstick = single(folder.path());
             let (store, _) = SqliteStore::open(&folder.path().join("s.db"), settings()).unwrap();
             let before = rate(&yardstick);
@@ -114,7 +114,7 @@ pub fn claims() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut first = None;
     for queued in [100, 1_000, 10_000, 100_000] {
-        let folder = tempfile::tempdir_in("target").unwrap();
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let (store, _) = SqliteStore::open(&folder.path().join("s.db"), settings()).unwrap();
         runtime.block_on(fill(&store, queued, Some("7")));
         let mut took = Vec::new();
@@ -156,7 +156,7 @@ async fn fill(store: &SqliteStore, count: usize, lane: Option<&str>) {
 pub fn restart() {
     println!("store: a start with 100,000 queued runs, up to the first claim");
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let folder = tempfile::tempdir_in("target").unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = folder.path().join("s.db");
     let (store, _) = SqliteStore::open(&path, settings()).unwrap();
     runtime.block_on(fill(&store, 100_000, None));

@@ -72,7 +72,7 @@ pub const FULL: Pressure = Pressure {
 };
 
 async fn sqlite() -> Cost {
-    let folder = tempfile::tempdir_in("target").expect("a folder");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let opened = SqliteStore::open(&folder.path().join("s.db"), settings());
     let (store, _) = opened.expect("a store");
     let cost = whole_life(&[store], None, FULL).await.0;

@@ -112,7 +112,7 @@ fn questions(written: &Written) -> Vec<Question> {
 #[tokio::test]
 async fn every_question_is_answered_in_time() {
     let long = std::env::var_os("HISTORY_TESTS_LONG").is_some();
-    let folder = tempfile::tempdir_in("target").expect("a folder");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let large = LargeFolder {
         events: if long { MANY_EVENTS } else { EVENTS },
         end: Timestamp::now(),
