@@ -12,7 +12,7 @@ pub enum Fault {
     None,
     /// New connections are closed at once; others continue.
     Refuse,
-    /// Nothing arrives on either side, and nobody sees an end. What was sent arrives after [`FaultProxy::heal`].
+    /// Nothing arrives on either side, and neither side sees an end. What was sent arrives after [`FaultProxy::heal`].
     Stall,
     /// The same in one direction.
     StallOne(Flow),

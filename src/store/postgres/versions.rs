@@ -1,6 +1,6 @@
 //! Rows of rules, queues, configurations and texts: each is inserted once, whichever daemon has it first.
 //!
-//! What nobody uses is deleted after two days, so a row that is remembered is looked up again each hour, which notes its use.
+//! Rows without use are deleted after two days, so a row that is remembered is looked up again each hour, which notes its use.
 
 use std::sync::Arc;
 

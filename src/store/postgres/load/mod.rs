@@ -38,7 +38,7 @@ enum Rows {
     Signs,
 }
 
-/// Statements and what becomes of their rows.
+/// Statements, and which rows each of them returns.
 #[derive(Debug, Default)]
 pub struct Loading {
     pipeline: Pipeline,

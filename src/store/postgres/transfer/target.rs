@@ -79,7 +79,7 @@ impl<'a> MoveTarget<'a> {
     }
 
     /// Moves what decides about the future, all or nothing. `mark` is called right before the commit: from then on the
-    /// source may not be used, since nobody may learn whether the commit has succeeded.
+    /// source may not be used, because the answer to the commit may be lost.
     pub async fn move_essential(
         &mut self,
         source: &mut MoveSource,
