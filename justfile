@@ -27,6 +27,8 @@ long seed=`od -An -N4 -tu4 /dev/urandom`:
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --test core -- flows::
     DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test resilience -- --nocapture crash:: attack::
     ROUNDS=1000 DURABILITY_TESTS_SEED={{ trim(seed) }} cargo test --test resilience -- --nocapture cluster::faults
+    OUTAGE_RUNS=10000 cargo test --release --test runtime -- --nocapture outages::an_hour
+    cargo test --release -p flowtrigger-core --lib -- --ignored every_clock_change_of_every_zone_is_swept
     just questions
     just fuzz
 
@@ -65,10 +67,36 @@ schema:
     cargo run --quiet -- schema --of events > schema/events.schema.json
     cargo run --quiet -- schema --of dry-run > schema/dry-run.schema.json
     cargo run --quiet -- schema --of check > schema/check.schema.json
+    cargo run --quiet -- schema --of pause > schema/pause.schema.json
     cargo run --quiet -- schema --of push > schema/push.schema.json
+    cargo run --quiet -- schema --of backup > schema/backup.schema.json
+    cargo run --quiet -- schema --of restore > schema/restore.schema.json
     cargo run --quiet -- schema --of move > schema/move.schema.json
     cargo run --quiet -- schema --of status > schema/status.schema.json
+    cargo run --quiet -- schema --of reload > schema/reload.schema.json
     cargo run --quiet -- schema --of test-results > schema/test-results.schema.json
+
+# Build the Debian package in target/debian. Needs cargo-deb.
+deb profile="dist":
+    cargo build --locked --profile {{ profile }} --bin flowtrigger
+    deploy/debian/generate "${CARGO_TARGET_DIR:-target}/{{ if profile == "dev" { "debug" } else { profile } }}/flowtrigger"
+    cargo deb --no-build
+
+# Build two versions of the Debian package, and test them under a systemd in namespaces. Needs root, cargo-deb and systemd.
+systemd-test:
+    SYSTEMD_TESTS=1 DEPLOY_TESTS_MUST_RUN=1 cargo test --test repository -- --nocapture deploy::debian
+
+# Build the file system of the container, and run it without a container engine. Needs bubblewrap.
+container-test profile="dev":
+    deploy/container/test {{ profile }}
+
+# Write the manual pages and completions to target/package.
+man:
+    deploy/debian/generate "${CARGO_TARGET_DIR:-target}/debug/flowtrigger"
+
+# Write the software bill of materials to target/sbom. Needs cargo-cyclonedx.
+sbom:
+    deploy/sbom
 
 # Explain every sample event with the rules of this repository.
 samples:

@@ -6,6 +6,7 @@
 mod durable {
     pub mod server;
     pub mod store;
+    pub mod waits;
     pub mod yardstick;
 }
 
@@ -24,6 +25,9 @@ fn main() {
     }
     if wants("restart") {
         durable::store::restart();
+    }
+    if wants("waits") {
+        durable::waits::waits();
     }
     if wants("http") {
         durable::server::matched();

@@ -8,3 +8,4 @@ pub mod page;
 pub mod report;
 pub mod source;
 pub mod store;
+pub mod tls;

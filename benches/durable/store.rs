@@ -23,7 +23,7 @@ use super::yardstick::{median, rate, single};
 
 const ROUNDS: usize = 5;
 
-fn rule() -> Arc<Rule> {
+pub fn rule() -> Arc<Rule> {
     let text = "name: tell\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n- succeed: told\n";
     let mut files = Files::default();
     let file = files.add("tell.yaml", text);
@@ -37,12 +37,12 @@ fn rule() -> Arc<Rule> {
     Arc::clone(&set.rules[0])
 }
 
-fn event() -> Event {
+pub fn event() -> Event {
     let text = fs::read("examples/events/zis/priority-changed.json").unwrap();
     decode(parse(&text).unwrap().value, Catalogue::built_in()).unwrap()
 }
 
-fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) -> IncomingEvent {
+pub fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) -> IncomingEvent {
     IncomingEvent {
         event: Arc::new(Event {
             id,
@@ -55,6 +55,7 @@ fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) ->
             mode: rule.mode,
             lane,
             asks: Vec::new(),
+            waiters: Vec::new(),
             loop_ask: None,
         }],
         occasion: ArrivalKind::Delivery,

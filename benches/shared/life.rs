@@ -19,6 +19,7 @@ use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{Attempt, LogEntry, Reply, RunState};
+use flowtrigger_core::schedule::ScheduledDuration;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify, Semaphore};
@@ -118,9 +119,11 @@ impl Load {
                 lane,
                 asks: vec![GateCheck {
                     kind: GateKind::Dedupe,
-                    window: Duration::from_secs(600),
+                    window: ScheduledDuration::always(Duration::from_secs(600)),
                     value: format!("ticket.id {}-{number}", self.prefix),
+                    time: None,
                 }],
+                waiters: Vec::new(),
                 loop_ask: None,
             }],
             occasion: ArrivalKind::Delivery,

@@ -4,6 +4,7 @@
 mod conditions;
 mod config;
 mod events;
+mod forms;
 mod json;
 mod rulebook;
 mod rules;
@@ -14,6 +15,7 @@ mod templates;
 pub use conditions::{conditions, operators, paths, patterns};
 pub use config::config;
 pub use events::{decoders, described};
+pub use forms::forms;
 pub use json::{json, many};
 pub use rules::rules;
 pub use signatures::signatures;
@@ -29,6 +31,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("config", config),
     ("decoders", decoders),
     ("described", described),
+    ("forms", forms),
     ("json", json),
     ("many", many),
     ("operators", operators),

@@ -11,6 +11,7 @@ use flowtrigger_core::flow::simulate::simulate;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -50,6 +51,7 @@ fn plan_and_simulate(rule: &Rule, event: &Event) {
         error: &Value::Null,
         locals: &Value::Null,
         seed: "",
+        links: AnswerLinks::Hidden,
     };
     let planned = plan(&rule.flow, &subject, Timestamp::UNIX_EPOCH, &mut |_| None);
     assert!(planned.len() <= MAX_PLANNED_STEPS);

@@ -2,14 +2,21 @@
 //! Random headers are rejected, correct signatures accepted.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use flowtrigger::source::signature::Verifier;
+use flowtrigger::source::signature::{RequestParts, SigningTarget, Verifier};
+use flowtrigger_core::config::verification::preset::PRESETS;
+use flowtrigger_core::config::verification::signature::{Algorithm, TimestampLocation};
+use flowtrigger_core::config::verification::token::TokenLocation;
 use flowtrigger_core::config::verification::{Scheme, Verification};
 use flowtrigger_core::diagnostic::Span;
 use flowtrigger_core::secret::SecretValue;
 use jiff::Timestamp;
 
-/// Base64, so that it is valid for every scheme; the fuzzer cannot guess it.
+/// Base64, so that it is valid for every scheme with a shared secret; the fuzzer cannot guess it.
 const SECRET: &str = "whsec_bm9ib2R5IGtub3dzIHRoaXMgb25l";
+/// A private key, which can sign.
+const PRIVATE_KEY: &str = "whsk_bm9ib2R5IGtub3dzIHRoaXMgcHJpdmF0ZSBrZXkhISE=";
+const ADDRESS: &str = "https://hooks.example.com";
+const PATH: &str = "/events/fuzz";
 const WINDOW: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// One line for each of three headers, then the body. Every scheme gets the same bytes.
@@ -27,29 +34,35 @@ pub fn signatures(bytes: &[u8]) {
     }
 }
 
-fn schemes() -> [Scheme; 6] {
+fn schemes() -> Vec<Scheme> {
     let basic = Scheme::Basic {
         username: "desk".into(),
     };
-    [
-        Scheme::Hmac(flowtrigger_core::config::verification::preset::zendesk(
-            WINDOW,
-        )),
-        Scheme::Hmac(flowtrigger_core::config::verification::preset::upmind()),
-        Scheme::Hmac(flowtrigger_core::config::verification::preset::standard_webhooks(WINDOW)),
-        Scheme::Hmac(flowtrigger_core::config::verification::preset::github()),
-        Scheme::Bearer,
-        basic,
-    ]
+    let presets = PRESETS.iter().map(|preset| preset.scheme(WINDOW));
+    presets.chain([Scheme::Bearer, basic]).collect()
+}
+
+fn request(headers: &HeaderMap) -> RequestParts<'_> {
+    RequestParts {
+        method: "POST",
+        path: PATH,
+        query: None,
+        headers,
+        public_url: Some(ADDRESS),
+    }
 }
 
 fn verifier(scheme: Scheme) -> Verifier {
+    let secret = match &scheme {
+        Scheme::Signature(scheme) if scheme.algorithm == Algorithm::Ed25519 => PRIVATE_KEY,
+        Scheme::Signature(_) | Scheme::Token(_) | Scheme::Bearer | Scheme::Basic { .. } => SECRET,
+    };
     let verification = Verification {
         scheme,
         secrets: vec!["KEY".into()],
         at: Span::default(),
     };
-    let secrets = vec![("KEY".to_owned(), SecretValue::new(SECRET))];
+    let secrets = vec![("KEY".to_owned(), SecretValue::new(secret))];
     let verifier = Verifier::new(&verification, secrets);
     verifier.unwrap_or_else(|unusable| panic!("{unusable:?}"))
 }
@@ -57,11 +70,21 @@ fn verifier(scheme: Scheme) -> Verifier {
 /// Returns the lines as the headers that the scheme reads.
 fn headers(scheme: &Scheme, lines: &[&[u8]]) -> HeaderMap {
     let names: Vec<&str> = match scheme {
-        Scheme::Hmac(hmac) => {
-            let stamp = hmac.stamp.iter().map(|stamp| stamp.header.as_str());
-            let own = std::iter::once(hmac.header.as_str());
+        Scheme::Signature(scheme) => {
+            let stamp = scheme
+                .stamp
+                .iter()
+                .filter_map(|stamp| match &stamp.location {
+                    TimestampLocation::Header(name) => Some(name.as_str()),
+                    TimestampLocation::Field(_) => None,
+                });
+            let own = std::iter::once(scheme.header.as_str());
             own.chain(stamp).chain(["webhook-id"]).collect()
         }
+        Scheme::Token(scheme) => match &scheme.location {
+            TokenLocation::Header(name) => vec![name.as_str()],
+            TokenLocation::Query(_) => Vec::new(),
+        },
         Scheme::Bearer | Scheme::Basic { .. } => vec!["authorization"],
     };
     let mut headers = HeaderMap::new();
@@ -75,7 +98,7 @@ fn headers(scheme: &Scheme, lines: &[&[u8]]) -> HeaderMap {
 }
 
 fn check_unsigned(verifier: &Verifier, headers: &HeaderMap, body: &[u8], now: Timestamp) {
-    if let Ok(shown) = verifier.check_headers(headers, now) {
+    if let Ok(shown) = verifier.check_headers(&request(headers), now) {
         let checked = verifier.check_body(&shown, body);
         assert!(checked.is_err(), "accepted: {headers:?}");
         // The hint for the log may be anything, but must not panic.
@@ -84,13 +107,21 @@ fn check_unsigned(verifier: &Verifier, headers: &HeaderMap, body: &[u8], now: Ti
 }
 
 fn check_signed(verifier: &Verifier, body: &[u8], now: Timestamp) {
+    let url = format!("{ADDRESS}{PATH}").parse().expect("a URL");
+    let target = SigningTarget {
+        method: "POST",
+        url: &url,
+        public_url: None,
+    };
+    let signed = verifier.sign(&target, body, now);
+    let signed = signed.unwrap_or_else(|unusable| panic!("{unusable:?}"));
     let mut headers = HeaderMap::new();
-    for header in verifier.sign(body, now) {
+    for header in signed.headers {
         let name: HeaderName = header.name.parse().expect("a name");
         let value = HeaderValue::from_str(header.value.expose()).expect("a value");
         headers.append(name, value);
     }
-    let Ok(shown) = verifier.check_headers(&headers, now) else {
+    let Ok(shown) = verifier.check_headers(&request(&headers), now) else {
         panic!("rejected: {headers:?}");
     };
     assert!(verifier.check_body(&shown, body).is_ok());

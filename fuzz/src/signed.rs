@@ -3,7 +3,7 @@
 
 use flowtrigger_core::config;
 use flowtrigger_core::config::verification::Scheme;
-use flowtrigger_core::config::verification::hmac::SignedPart;
+use flowtrigger_core::config::verification::signature::SignedPart;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use serde_json::json;
 
@@ -31,7 +31,7 @@ pub fn signed(bytes: &[u8]) {
             .verification
             .as_ref()
             .expect("`verify` is set");
-        let Scheme::Hmac(hmac) = &verification.scheme else {
+        let Scheme::Signature(hmac) = &verification.scheme else {
             panic!("{verification:?}");
         };
         assert!(hmac.header.eq_ignore_ascii_case(header));
@@ -49,6 +49,11 @@ fn written(part: &SignedPart) -> String {
         SignedPart::TrimmedBody => "{trimmed_body}".into(),
         SignedPart::Timestamp => "{timestamp}".into(),
         SignedPart::Header(name) => format!("{{header:{name}}}"),
+        SignedPart::Method => "{method}".into(),
+        SignedPart::Path => "{path}".into(),
+        SignedPart::Query => "{query}".into(),
+        SignedPart::Url => "{url}".into(),
+        SignedPart::DecodedUrl => "{decoded_url}".into(),
         SignedPart::Text(text) => text.clone(),
     }
 }

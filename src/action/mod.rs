@@ -1,6 +1,7 @@
 //! Performs one rendered call: an HTTP request, a line in an outbox, a command or a jq program.
 //! A failure is returned as data; `flowtrigger_core::flow` decides whether there is another attempt.
 
+pub mod collector;
 pub mod command;
 mod excerpt;
 pub mod exchange;
@@ -22,6 +23,7 @@ use flowtrigger_core::flow::call::{Call, SettingsCall};
 use flowtrigger_core::match_call;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult};
 use http::egress_guard::{Resolver, SystemResolver};
+use http::{ConnectionTls, ConnectionTlsError};
 use secret::SecretStore;
 
 /// Performs calls. Clones are cheap and share the connection pool.
@@ -44,6 +46,8 @@ pub struct PerformerOptions {
     /// Where a command without `cwd` is executed if the folder of its rule does not exist: for rules that were pushed.
     /// `None` rejects the command.
     pub work_folder: Option<PathBuf>,
+    /// The TLS files of the connections that rules use.
+    pub connections: Vec<ConnectionTls>,
     /// The egress policy of requests.
     pub outgoing: EgressPolicy,
     /// The allowed programs; `None` for any.
@@ -66,6 +70,7 @@ impl PerformerOptions {
             outbox: outbox.into(),
             processes: None,
             work_folder: None,
+            connections: Vec::new(),
             outgoing: EgressPolicy::default(),
             programs: None,
             launcher: "/proc/self/exe".into(),
@@ -84,11 +89,14 @@ pub enum Error {
         "failed to prepare the HTTP client: {0}; check `outgoing.proxy` and the proxy variables of the environment"
     )]
     Client(#[source] reqwest::Error),
+    #[error(transparent)]
+    ConnectionTls(#[from] ConnectionTlsError),
 }
 
 fn http_client(options: &PerformerOptions) -> Result<http::HttpClient, Error> {
     let resolver = Arc::clone(&options.resolver);
-    http::HttpClient::new(&options.outgoing, resolver).map_err(Error::Client)
+    let client = http::HttpClient::new(&options.outgoing, resolver).map_err(Error::Client)?;
+    Ok(client.with_connections(&options.connections)?)
 }
 
 impl Performer {
@@ -101,21 +109,24 @@ impl Performer {
         })
     }
 
-    /// The performer with new secrets and a new policy, for a reload. Secrets that no rule uses any more stay:
-    /// earlier runs may still send them. The new policy applies to those runs too.
+    /// The performer with new secrets, a new policy and TLS files that are read again, for a reload. Secrets that no
+    /// rule uses any more stay: earlier runs may still send them. The new policy applies to those runs too.
     pub fn renewed(
         &self,
         secrets: &SecretStore,
         outgoing: &EgressPolicy,
         programs: Option<ProgramAllowlist>,
+        connections: Vec<ConnectionTls>,
     ) -> Result<Self, Error> {
         let resolver = Arc::clone(&self.options.resolver);
         let http = self.http.renewed(outgoing, resolver);
+        let http = http.map_err(Error::Client)?;
         Ok(Self {
-            http: http.map_err(Error::Client)?,
+            http: http.with_connections(&connections)?,
             secrets: secrets.over(&self.secrets),
             jq: self.jq.clone(),
             options: PerformerOptions {
+                connections,
                 outgoing: outgoing.clone(),
                 programs,
                 ..self.options.clone()

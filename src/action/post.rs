@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::{Certificate, Client, Response, Url};
 use serde_json::Value;
 
+use crate::tls::PemFile;
 use flowtrigger_core::secret::SecretValue;
 
 /// A daemon answers within seconds.
@@ -30,12 +31,65 @@ pub struct Posted {
 pub enum PostError {
     #[error("nothing listens there (connection refused)")]
     Refused,
+    #[error("the certificate is not trusted: {0}")]
+    Untrusted(CertificateFault),
     #[error("{0}")]
     Other(String),
 }
 
+/// Why a certificate is not trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateFault {
+    #[error("its authority is unknown")]
+    UnknownAuthority,
+    #[error("it is not valid for this name")]
+    OtherName,
+    #[error("it is the certificate of an authority, not of a server")]
+    OfAuthority,
+    #[error("it is expired, or not valid yet")]
+    Time,
+    #[error("it cannot be verified")]
+    Other,
+}
+
+impl CertificateFault {
+    /// Reads the text of an error of the TLS library; `None` if it is about something else.
+    fn of(text: &str) -> Option<Self> {
+        let fault = text.strip_prefix("invalid peer certificate: ")?;
+        let known = [
+            ("UnknownIssuer", Self::UnknownAuthority),
+            ("NotValidForName", Self::OtherName),
+            ("not valid for name", Self::OtherName),
+            ("CaUsedAsEndEntity", Self::OfAuthority),
+            ("Expired", Self::Time),
+            ("expired", Self::Time),
+            ("NotValidYet", Self::Time),
+            ("not valid yet", Self::Time),
+        ];
+        let found = known.into_iter().find(|(word, _)| fault.contains(word));
+        Some(found.map_or(Self::Other, |(_, fault)| fault))
+    }
+
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::UnknownAuthority => {
+                "name the file with its authority: `--ca FILE`, or `SSL_CERT_FILE` in the environment"
+            }
+            Self::OtherName => "name the daemon as its certificate does: `--to https://NAME`",
+            Self::OfAuthority => {
+                "issue a certificate for the server, with `basicConstraints = CA:FALSE`, and name its authority with `--ca FILE`"
+            }
+            Self::Time => "renew it, or check the clocks of both machines",
+            Self::Other => {
+                "`flowtrigger check` on the machine of the daemon reports mistakes in it"
+            }
+        }
+    }
+}
+
 impl Poster {
-    pub fn new() -> Result<Self, PostError> {
+    /// Verifies certificates with the authorities of `ca`, or with those of the system.
+    pub fn new(ca: Option<&PemFile>) -> Result<Self, PostError> {
         // An error means that a provider is installed already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let builder = || {
@@ -43,8 +97,15 @@ impl Poster {
             builder.timeout(POST_TIMEOUT)
         };
         // Without certificate authorities, plain http still works.
-        let client = builder().build();
-        let client = client.or_else(|_| builder().tls_certs_only([]).build());
+        let client = match ca {
+            Some(ca) => {
+                let authorities = Certificate::from_pem_bundle(ca.bytes()).map_err(other)?;
+                builder().tls_certs_only(authorities).build()
+            }
+            None => builder()
+                .build()
+                .or_else(|_| builder().tls_certs_only([]).build()),
+        };
         client.map(Self).map_err(other)
     }
 
@@ -100,6 +161,9 @@ fn other(error: reqwest::Error) -> PostError {
     let refused = cause.downcast_ref::<std::io::Error>();
     match refused.map(std::io::Error::kind) {
         Some(std::io::ErrorKind::ConnectionRefused) => PostError::Refused,
-        _ => PostError::Other(cause.to_string()),
+        _ => match CertificateFault::of(&cause.to_string()) {
+            Some(fault) => PostError::Untrusted(fault),
+            None => PostError::Other(cause.to_string()),
+        },
     }
 }

@@ -1,6 +1,8 @@
 //! Writes log lines to standard error. A line that cannot be written, or whose reader does not read, is
-//! dropped and counted: logging never fails and never blocks the program for long.
+//! dropped and counted: logging never fails and never blocks the program for long. Control characters in it are escaped,
+//! so that a text from outside neither starts a line of its own nor controls a terminal.
 
+use std::borrow::Cow;
 use std::io::{self, Stderr, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::engine::lost_log_lines;
+use crate::report::terminal_filter::{ColorSequences, TerminalFilter};
 
 /// How long a line waits for a reader that is slow. After that, further lines do not wait until the reader
 /// reads again.
@@ -27,6 +30,7 @@ struct LogOutput<W> {
     to: W,
     reader: LogReader,
     position: LinePosition,
+    colors: ColorSequences,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,17 +47,18 @@ enum LinePosition {
 }
 
 impl LogWriter<Stderr> {
-    pub fn stderr() -> Self {
-        Self::new(io::stderr())
+    pub fn stderr(colors: ColorSequences) -> Self {
+        Self::new(io::stderr(), colors)
     }
 }
 
 impl<W> LogWriter<W> {
-    fn new(to: W) -> Self {
+    pub(super) fn new(to: W, colors: ColorSequences) -> Self {
         Self(Arc::new(Mutex::new(LogOutput {
             to,
             reader: LogReader::Reading,
             position: LinePosition::Start,
+            colors,
         })))
     }
 }
@@ -70,7 +75,8 @@ impl<'w, W: Write + AsFd + 'w> MakeWriter<'w> for LogWriter<W> {
 impl<W: Write + AsFd> Write for LogLine<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if output.write_line(line).is_err() {
+        let colors = output.colors;
+        if output.write_line(&escaped(line, colors)).is_err() {
             lost_log_lines::count();
         }
         Ok(line.len())
@@ -79,6 +85,29 @@ impl<W: Write + AsFd> Write for LogLine<W> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The line with control characters escaped, also line breaks within it.
+fn escaped(line: &[u8], colors: ColorSequences) -> Cow<'_, [u8]> {
+    let (text, end) = match line.strip_suffix(b"\n") {
+        Some(text) => (text, "\n"),
+        None => (line, ""),
+    };
+    let mut filter = TerminalFilter::new(colors);
+    if !filter.is_needed(text) && !text.contains(&b'\n') {
+        return line.into();
+    }
+    let mut escaped = String::with_capacity(line.len() + 16);
+    for (number, part) in String::from_utf8_lossy(text).split('\n').enumerate() {
+        if number > 0 {
+            filter.finish(&mut escaped);
+            escaped.push_str("\\n");
+        }
+        filter.filter(part, &mut escaped);
+    }
+    filter.finish(&mut escaped);
+    escaped.push_str(end);
+    escaped.into_bytes().into()
 }
 
 impl<W: Write + AsFd> LogOutput<W> {
@@ -148,15 +177,15 @@ mod tests {
         let (reader, closed) = pipe().unwrap();
         drop(reader);
         let before = lost_log_lines::counter().get();
-        write(&LogWriter::new(full), "one\n");
-        write(&LogWriter::new(closed), "two\n");
+        write(&LogWriter::new(full, ColorSequences::Escape), "one\n");
+        write(&LogWriter::new(closed, ColorSequences::Escape), "two\n");
         assert!(lost_log_lines::counter().get() >= before + 2);
     }
 
     #[test]
     fn a_reader_that_does_not_read_delays_one_line_and_gets_whole_lines_afterwards() {
         let (mut reader, to) = pipe().unwrap();
-        let writer = LogWriter::new(to);
+        let writer = LogWriter::new(to, ColorSequences::Escape);
         let began = Instant::now();
         let line = format!("{}\n", "x".repeat(9_999));
         for _ in 0..1_000 {
@@ -172,5 +201,25 @@ mod tests {
         }
         let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
         assert!(text.ends_with("x\nlast\n"), "{}", &text[text.len() - 20..]);
+    }
+
+    #[test]
+    fn a_text_from_outside_neither_starts_a_line_nor_controls_a_terminal() {
+        for (line, expected) in [
+            ("plain\n", "plain\n"),
+            ("Gr\u{fc}\u{df}e\tx\n", "Gr\u{fc}\u{df}e\tx\n"),
+            ("a\nINFO forged\r\n", "a\\nINFO forged\\u000d\n"),
+            (
+                "\u{1b}[2J\u{9b}1m\u{202e}\n",
+                "\\u001b[2J\\u009b1m\\u202e\n",
+            ),
+        ] {
+            let written = escaped(line.as_bytes(), ColorSequences::Escape);
+            assert_eq!(String::from_utf8_lossy(&written), expected);
+        }
+        let colored = "\u{1b}[32mINFO\u{1b}[0m \u{1b}]0;x\u{7}\n";
+        let written = escaped(colored.as_bytes(), ColorSequences::Keep);
+        let expected = "\u{1b}[32mINFO\u{1b}[0m \\u001b]0;x\\u0007\n";
+        assert_eq!(String::from_utf8_lossy(&written), expected);
     }
 }

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, ValueEnum};
 
 use crate::cli::progress::ProgressLine;
@@ -15,7 +16,8 @@ use crate::report::output::{Color, Output};
 use crate::report::render::diagnostics;
 use crate::store::history::HistoryOpenError;
 use crate::store::{History, StoreLocation};
-use flowtrigger_core::compile::flow::on_dead::lower_default_on_dead;
+use flowtrigger_core::compile::flow::on_dead::{lower_default_on_dead, lower_on_outage};
+use flowtrigger_core::config::traces::ENDPOINT_VARIABLES;
 use flowtrigger_core::config::{Config, STORE_VARIABLE, StoreAddress};
 use flowtrigger_core::diagnostic::{Code, Diagnostics, Files};
 
@@ -59,12 +61,12 @@ pub struct GlobalOptions {
     /// When to use colour.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
-    /// What to log on standard error: off, error, warn, info, debug or trace.
-    #[arg(long, global = true, value_name = "LEVEL", value_parser = super::logging::level)]
+    /// What to log on standard error: off, error, warn, info, debug or trace. Default: FLOWTRIGGER_LOG.
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = super::logging::level_of)]
     pub log: Option<String>,
-    /// Format of log lines.
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
+    /// Format of log lines. Default: FLOWTRIGGER_LOG_FORMAT, or text.
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -167,6 +169,7 @@ impl GlobalOptions {
             .rulebook_paths(None)
             .read_config(&mut files, &mut diagnostics);
         lower_default_on_dead(&config, &mut diagnostics);
+        lower_on_outage(&config, &mut diagnostics);
         match diagnostics.has_errors() {
             true => Err(CommandError::invalid(Arc::new(files), diagnostics)),
             false => Ok(config),
@@ -191,6 +194,23 @@ impl GlobalOptions {
     }
 }
 
+/// The error about a variable for an option that is set to nothing.
+pub fn empty_variable(error: &clap::Error) -> Option<CommandError> {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let option = option.split(' ').next().unwrap_or_default();
+    let variable = match option {
+        "--rules" => "FLOWTRIGGER_RULES",
+        "--config" => "FLOWTRIGGER_CONFIG",
+        "--data" => "FLOWTRIGGER_DATA",
+        _ => return None,
+    };
+    let is_empty = std::env::var_os(variable).is_some_and(|value| value.is_empty());
+    let message = format!("the environment variable `{variable}` is empty");
+    is_empty.then(|| CommandError::usage(message).help("set it to a path, or unset it"))
+}
+
 /// The environment variables that can override the configuration.
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
@@ -201,7 +221,9 @@ fn environment() -> BTreeMap<String, String> {
                 value.to_string_lossy().into_owned(),
             ))
         })
-        .filter(|(name, _)| name.starts_with("FLOWTRIGGER_"))
+        .filter(|(name, _)| {
+            name.starts_with("FLOWTRIGGER_") || ENDPOINT_VARIABLES.contains(&name.as_str())
+        })
         .collect()
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
-use crate::cli::runs::admin_client::AdminClient;
+use crate::cli::runs::admin_client::{AdminClient, system_user_name};
 use crate::page::{LoginLink, LoginRequest, Role};
 use crate::report::error::CommandError;
 use crate::report::output::Output;
@@ -48,7 +48,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         return Err(error.help("start `flowtrigger daemon`, or name its folder with `--data`"));
     };
     let request = LoginRequest {
-        name: args.name.unwrap_or_else(user_name),
+        name: args.name.unwrap_or_else(system_user_name),
         role: match args.read {
             true => Role::Read,
             false => Role::Act,
@@ -91,13 +91,4 @@ fn describe(link: &LoginLink) -> String {
         until.unwrap_or_default(),
         plain(&link.name)
     )
-}
-
-/// The login name of the person who runs this, also through `sudo`.
-fn user_name() -> String {
-    let names = ["SUDO_USER", "LOGNAME", "USER"].into_iter();
-    let mut names = names.filter_map(|name| std::env::var(name).ok());
-    names
-        .find(|name| !name.trim().is_empty())
-        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
 }

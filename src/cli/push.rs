@@ -222,6 +222,7 @@ fn texts(book: &Rulebook, rules: &Path) -> PushedTexts {
             .map(|(path, text)| (name(path), Arc::clone(text)))
             .collect(),
         config: ("flowtrigger.yaml".into(), Arc::clone(&revision.config.text)),
+        calendars: revision.config.calendars.clone(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! A rejected event does not stop the others; the worst result decides the exit code.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use url::Url;
 
 use super::exit::Exit;
 use super::signer::{self, Signer};
-use crate::action::post::{PostError, Posted, Poster};
+use crate::action::post::{CertificateFault, PostError, Posted, Poster};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::report::error::CommandError;
 use crate::report::input::ReadEventError;
@@ -21,7 +21,9 @@ use crate::report::render::color::{Paint, Tone};
 use crate::report::render::document::versioned;
 use crate::report::render::escape::plain;
 use crate::report::render::message;
+use crate::tls::{PemFile, read_authorities};
 use flowtrigger_core::config::Config;
+use flowtrigger_core::secret::SecretValue;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -48,6 +50,9 @@ pub struct Args {
     /// Address of the daemon, or a URL with a path. Default: the configured address.
     #[arg(long, value_name = "URL")]
     to: Option<String>,
+    /// The file with the authorities that the certificate of the daemon is verified with. Default: those of the system.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -93,13 +98,14 @@ impl<'p> Post<'p> {
         args: &'p Args,
         global: &'p GlobalOptions,
     ) -> Result<Self, CommandError> {
+        let ca = args.ca.as_deref().map(read_ca).transpose()?;
         let not_started = |why: String| CommandError::runtime(format!("failed to start: {why}"));
         Ok(Self {
             config,
             args,
             global,
             signer: Signer::new(config),
-            poster: Poster::new().map_err(|error| not_started(error.to_string()))?,
+            poster: Poster::new(ca.as_ref()).map_err(|error| not_started(error.to_string()))?,
             runtime: Runtime::new().map_err(|error| not_started(error.to_string()))?,
             unsigned: Vec::new(),
         })
@@ -111,15 +117,36 @@ impl<'p> Post<'p> {
         event: OutgoingEvent<'_>,
         out: &mut Output,
     ) -> Result<Exit, CommandError> {
-        let OutgoingEvent { source, body } = event;
-        let url = signer::url(source, self.args.to.as_deref(), self.config)?;
-        let signed = self.signer.sign(source, &body, Timestamp::now())?;
+        let OutgoingEvent {
+            source,
+            body,
+            headers: received,
+            query,
+        } = event;
+        let mut url = signer::url(source, self.args.to.as_deref(), self.config)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&query);
+        }
+        let signed = self.signer.sign(source, &url, &body, Timestamp::now())?;
         if signed.is_none() {
             self.note_unsigned(&source.name)?;
         }
-        let headers = signed.iter().flatten();
-        let headers: Vec<_> = headers.map(|h| (h.name.as_str(), &h.value)).collect();
-        let posted = self.poster.post(&url, &headers, body);
+        let signed = signed.unwrap_or_default();
+        let received = received.into_iter();
+        let received: Vec<(String, SecretValue)> = received
+            .map(|(name, value)| (name, SecretValue::new(value)))
+            .collect();
+        let own = received.iter().map(|(name, value)| (name.as_str(), value));
+        let headers = signed.headers.iter();
+        let headers = headers.map(|header| (header.name.as_str(), &header.value));
+        let headers: Vec<_> = own.chain(headers).collect();
+        // The token in it is not printed: messages use `url`.
+        let mut target = url.clone();
+        if let Some(token) = &signed.query {
+            let mut pairs = target.query_pairs_mut();
+            pairs.append_pair(&token.name, token.value.expose());
+        }
+        let posted = self.poster.post(&target, &headers, body);
         let posted = self
             .runtime
             .block_on(posted)
@@ -165,8 +192,21 @@ fn unreachable(url: &Url, error: &PostError) -> CommandError {
     ));
     failure.help(match error {
         PostError::Refused => "start `flowtrigger daemon`, or name its address with `--to URL`",
+        PostError::Untrusted(CertificateFault::UnknownAuthority) if has_missing_authorities() => {
+            "`SSL_CERT_FILE` names a file that does not exist; correct it, or use `--ca FILE`"
+        }
+        PostError::Untrusted(fault) => fault.help(),
         PostError::Other(_) => "check that this is the address of the daemon, and check its log",
     })
+}
+
+fn read_ca(path: &Path) -> Result<PemFile, CommandError> {
+    let checked = read_authorities(path).and_then(|_| PemFile::read(path));
+    checked.map_err(|error| CommandError::usage(format!("`--ca`: {error}")))
+}
+
+fn has_missing_authorities() -> bool {
+    std::env::var_os("SSL_CERT_FILE").is_some_and(|path| !Path::new(&path).is_file())
 }
 
 /// The URL without user and password.
@@ -219,8 +259,10 @@ impl SendResult<'_> {
         let paint = Paint::new(out);
         let event = one["event"].as_str().unwrap_or_default();
         let runs = one["runs"].as_array().map_or(&[][..], Vec::as_slice);
+        let continued = one["continued"].as_array().map_or(&[][..], Vec::as_slice);
         let redelivered = one["redelivered"] == true;
-        let (label, note) = match (redelivered, runs.is_empty()) {
+        let has_effect = !(runs.is_empty() && continued.is_empty());
+        let (label, note) = match (redelivered, !has_effect) {
             (true, _) => (
                 "redelivered",
                 ": it was received before, and nothing runs twice",
@@ -230,11 +272,13 @@ impl SendResult<'_> {
         };
         let label = paint.tone(Tone::Green, label);
         writeln!(out, "{}: {label}, event {}{note}", self.place, plain(event))?;
-        for run in runs {
+        let started = runs.iter().map(|run| ("run", run));
+        let continued = continued.iter().map(|run| ("continues run", run));
+        for (label, run) in started.chain(continued) {
             let text = |key: &str| plain(run[key].as_str().unwrap_or_default()).into_owned();
             writeln!(
                 out,
-                "  run {}  {}  {}",
+                "  {label} {}  {}  {}",
                 run["id"],
                 text("rule"),
                 text("state")
@@ -277,11 +321,11 @@ impl SendResult<'_> {
 fn advice(status: u16) -> Option<&'static str> {
     match status {
         401 => Some(
-            "the daemon's secret or `verify` differs from the one here, or one of the clocks is wrong; the daemon reads them at its start and on SIGHUP",
+            "the daemon's secret or `verify` differs from the one here, or one of the clocks is wrong; `flowtrigger reload` loads the files of the daemon at once, and a variable needs a restart",
         ),
         300..=399 => Some("redirects are not followed; name the final address with `--to URL`"),
         404 => Some(
-            "the configuration of the daemon has no such source; the daemon reads it at its start and on SIGHUP",
+            "the configuration of the daemon has no such source; `flowtrigger reload` loads a changed one at once",
         ),
         _ => None,
     }

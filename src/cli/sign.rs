@@ -16,10 +16,11 @@ use crate::report::input::outgoing::{OutgoingEvent, SourceRouter};
 use crate::report::output::Output;
 use crate::report::render::message;
 use crate::report::time_argument::TimeArgument;
-use crate::source::signature::SignedHeader;
+use crate::source::signature::SignedRequest;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::config::verification::Scheme;
+use flowtrigger_core::config::verification::token::TokenLocation;
 use flowtrigger_core::secret::SecretSource;
 
 const AFTER_HELP: &str = "\
@@ -57,21 +58,31 @@ pub struct Args {
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let config = global.config()?;
     let router = SourceRouter::new(args.source.as_deref(), &config)?;
-    let OutgoingEvent { source, body } = match router.whole_file(&args.file) {
+    let OutgoingEvent {
+        source,
+        body,
+        headers: received,
+        query,
+    } = match router.whole_file(&args.file) {
         Ok(event) => event,
         Err(error) => {
             message::error_to_stderr(global.color, &error.message, error.help.as_deref())?;
             return Ok(Exit::BadEvent);
         }
     };
+    if !(received.is_empty() && query.is_empty()) {
+        let message = "the file has `$request`: headers and a query that a signed file cannot have";
+        let help = "`flowtrigger send` sends them as headers and query";
+        return Err(CommandError::usage(message).help(help));
+    }
     let now = Timestamp::now();
     let at = args.at.map_or(now, |at| at.from(now));
-    let headers = Signer::new(&config).sign(source, &body, at)?;
     let url = signer::url(source, args.to.as_deref(), &config)?;
+    let request = Signer::new(&config).sign(source, &url, &body, at)?;
     let signed = SignResult {
         source,
-        headers: headers.as_deref(),
-        curl: curl(source, headers.as_deref(), &url, &args.file, &config),
+        curl: curl(source, request.as_ref(), &url, &args.file, &config),
+        request: request.as_ref(),
         url,
     };
     match args.format {
@@ -83,17 +94,20 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 
 struct SignResult<'s> {
     source: &'s EventSource,
-    headers: Option<&'s [SignedHeader]>,
+    request: Option<&'s SignedRequest>,
     curl: String,
     url: Url,
 }
 
 impl SignResult<'_> {
     fn text(&self, out: &mut Output) -> Result<(), CommandError> {
-        match self.headers {
-            Some(headers) => {
-                for header in headers {
+        match self.request {
+            Some(request) => {
+                for header in &request.headers {
                     writeln!(out, "{}: {}", header.name, header.shown)?;
+                }
+                if let Some(token) = &request.query {
+                    writeln!(out, "?{}={}", token.name, token.shown)?;
                 }
             }
             None => writeln!(
@@ -106,22 +120,26 @@ impl SignResult<'_> {
     }
 
     fn json(&self) -> Value {
-        let headers = self.headers.unwrap_or_default().iter();
+        let headers = self.request.iter().flat_map(|request| &request.headers);
         let headers = headers.map(|h| (h.name.clone(), h.shown.clone().into()));
-        json!({
+        let mut json = json!({
             "source": self.source.name,
             "verify": self.source.verification.as_ref().map(|v| v.scheme.as_str()),
             "url": self.url.as_str(),
             "headers": headers.collect::<Map<String, Value>>(),
             "curl": self.curl,
-        })
+        });
+        if let Some(token) = self.request.and_then(|request| request.query.as_ref()) {
+            json["query"] = json!({ &token.name: token.shown });
+        }
+        json
     }
 }
 
 /// The same request as a curl command. The shell reads the token from its secret source.
 fn curl(
     source: &EventSource,
-    headers: Option<&[SignedHeader]>,
+    request: Option<&SignedRequest>,
     url: &Url,
     file: &std::path::Path,
     config: &Config,
@@ -136,8 +154,12 @@ fn curl(
         Some(Scheme::Basic { username }) => {
             parts.push(format!("-u {}:\"{token}\"", quoted(username)))
         }
-        Some(Scheme::Hmac(_)) | None => {
-            let headers = headers.unwrap_or_default().iter();
+        Some(Scheme::Token(scheme)) => parts.push(match &scheme.location {
+            TokenLocation::Header(name) => format!("-H \"{name}: {token}\""),
+            TokenLocation::Query(name) => format!("--url-query \"{name}={token}\""),
+        }),
+        Some(Scheme::Signature(_)) | None => {
+            let headers = request.iter().flat_map(|request| &request.headers);
             parts.extend(
                 headers.map(|h| format!("-H {}", quoted(&format!("{}: {}", h.name, h.shown)))),
             );
@@ -155,6 +177,9 @@ fn token(name: &str, config: &Config) -> String {
     match source.unwrap_or_else(|| SecretSource::default_for(name)) {
         SecretSource::Env(variable) => format!("${variable}"),
         SecretSource::File(path) => format!("$(cat {})", quoted(&path.display().to_string())),
+        SecretSource::Credential(name) => {
+            format!("$(cat \"$CREDENTIALS_DIRECTORY/\"{})", quoted(&name))
+        }
     }
 }
 

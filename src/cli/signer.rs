@@ -7,28 +7,34 @@ use url::Url;
 use crate::action::secret::MissingSecret;
 use crate::engine::{DEFAULT_ADDRESS, Endpoints};
 use crate::report::error::CommandError;
-use crate::source::signature::SignedHeader;
+use crate::source::signature::{SignedRequest, SigningTarget};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 
 pub struct Signer {
     endpoints: Endpoints,
     missing: Vec<MissingSecret>,
+    public_url: Option<String>,
 }
 
 impl Signer {
     pub fn new(config: &Config) -> Self {
         let (endpoints, missing) = Endpoints::load(config);
-        Self { endpoints, missing }
+        Self {
+            endpoints,
+            missing,
+            public_url: config.listen.public_url.clone(),
+        }
     }
 
-    /// Returns the headers, or `None` if the source accepts any sender.
+    /// Returns what to send to the URL with a body, or `None` if the source accepts any sender.
     pub fn sign(
         &self,
         source: &EventSource,
+        url: &Url,
         body: &[u8],
         at: Timestamp,
-    ) -> Result<Option<Vec<SignedHeader>>, CommandError> {
+    ) -> Result<Option<SignedRequest>, CommandError> {
         let Some(verification) = &source.verification else {
             return Ok(None);
         };
@@ -39,25 +45,35 @@ impl Signer {
             .filter(own)
             .map(MissingSecret::to_string)
             .collect();
+        let failed = || format!("failed to sign for the source `{}`", source.name);
         if !missing.is_empty() {
-            let message = format!("failed to sign for the source `{}`", source.name);
-            let failure = CommandError::unset(message);
-            return Err(failure.help(missing.join("\n  ")));
+            return Err(CommandError::unset(failed()).help(missing.join("\n  ")));
         }
         let known = self.endpoints.named(&source.name);
         let verifier = known.and_then(|known| known.verifier.as_ref());
-        Ok(verifier.map(|verifier| verifier.sign(body, at)))
+        let target = SigningTarget {
+            method: "POST",
+            url,
+            public_url: self.public_url.as_deref(),
+        };
+        let signed = verifier.map(|verifier| verifier.sign(&target, body, at));
+        signed.transpose().map_err(|unusable| {
+            let help = format!(
+                "the secret `{}` is the public key of the sender, which alone can sign; for tests, list the name of a private key of your own before it under `secrets`: `whsk_` and 32 random bytes in base64",
+                unusable.secret
+            );
+            CommandError::unset(failed()).help(help)
+        })
     }
 }
 
 /// The URL for the events of a source: at `to`, or at the address of the daemon.
 pub fn url(source: &EventSource, to: Option<&str>, config: &Config) -> Result<Url, CommandError> {
-    let listen = std::env::var("FLOWTRIGGER_LISTEN").ok();
-    let listen = listen.or_else(|| config.listen.address.clone());
-    let address = match (to, &listen) {
-        (Some(to), _) => to,
-        (None, Some(listen)) => listen,
-        (None, None) => DEFAULT_ADDRESS,
+    let address = to.or(config.listen.address.as_deref());
+    let address = address.unwrap_or(DEFAULT_ADDRESS);
+    let scheme = match config.listen.tls {
+        Some(_) => "https",
+        None => "http",
     };
     let invalid = || {
         let failure = CommandError::usage(format!("invalid address `{address}`"));
@@ -65,7 +81,7 @@ pub fn url(source: &EventSource, to: Option<&str>, config: &Config) -> Result<Ur
     };
     let absolute = match address.contains("://") {
         true => address.to_owned(),
-        false => format!("http://{address}"),
+        false => format!("{scheme}://{address}"),
     };
     let mut url = Url::parse(&absolute).map_err(|_| invalid())?;
     if !["http", "https"].contains(&url.scheme()) {

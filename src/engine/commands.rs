@@ -73,7 +73,11 @@ impl<S: Store, P: Perform> Engine<S, P> {
         self.shared.finished.notify_waiters();
         self.shared.wake.notify_one();
         match &cancelled {
-            Ok(placed) => info!(run = run.0, rule = %placed.rule, state = "cancelled", "run"),
+            Ok(placed) => {
+                let rules = self.shared.metrics.rules();
+                rules.count_ended(&placed.rule, placed.state.as_str());
+                info!(run = run.0, rule = %placed.rule, state = "cancelled", "run");
+            }
             Err(error) if is_transient(error) => {
                 for worker in at_work {
                     let claim = worker.claim;

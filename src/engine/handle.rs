@@ -9,11 +9,16 @@ use tokio::sync::{Mutex, Notify, watch};
 use super::lease::Lease;
 use super::limits::concurrency::ConcurrencyLimits;
 use super::limits::rate_limit::RateLimiter;
+use super::link_key::LinkKey;
 use super::metrics::Metrics;
+use super::reloads::{ReloadActivity, Reloads};
 use super::runner::dispatcher::{SHARED_POLL, dispatch};
 use super::runner::lease_keeper::keep_lease;
+use super::runner::suspension_keeper::keep_suspensions;
 use super::state::{ActiveRulebook, EnginePhase, EngineState};
+use super::suspensions::Suspensions;
 use super::{EngineError, EngineOptions, LoadedRulebook, Perform, Rulebook};
+use crate::store::awaited::AwaitedSubject;
 use crate::store::{Revision, RunRecord, RunStatus, Store, StoreError, StoreSettings};
 
 /// A running engine. Clones are handles to the same engine.
@@ -49,7 +54,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
     ) -> Result<Self, StoreError> {
         let active = ActiveRulebook::new(rulebook, options.clock.now());
         active.revision(&store).await?;
-        Ok(Self::start_with(active, store, perform, options))
+        let engine = Self::start_with(active, store, perform, options);
+        engine.shared.load_link_key().await?;
+        Ok(engine)
     }
 
     fn start_with(active: ActiveRulebook, store: S, perform: P, options: EngineOptions) -> Self {
@@ -60,11 +67,16 @@ impl<S: Store, P: Perform> Engine<S, P> {
             concurrency: ConcurrencyLimits::new(options.concurrency, options.per_host),
             rate_limiter: RateLimiter::default(),
             lease,
+            suspensions: Suspensions::default(),
             metrics: Metrics::default(),
+            link_key: LinkKey::default(),
             since: options.clock.now(),
             options,
             active: ArcSwap::from_pointee(active),
             failed_reload: ArcSwapOption::empty(),
+            reloads: Reloads::default(),
+            overdue_ticks: ArcSwapOption::empty(),
+            certificates: ArcSwap::default(),
             active_runs: Mutex::default(),
             wake: Notify::new(),
             finished: Notify::new(),
@@ -72,7 +84,11 @@ impl<S: Store, P: Perform> Engine<S, P> {
             intake: Arc::default(),
             dispatcher: Mutex::new(None),
             lease_keeper: Mutex::new(None),
+            suspension_keeper: Mutex::new(None),
         });
+        let rulebook = shared.active.load();
+        let rulebook = &rulebook.rulebook;
+        shared.metrics.set_names(&rulebook.rules, &rulebook.config);
         let dispatcher = tokio::spawn(dispatch(Arc::clone(&shared)));
         if let Ok(mut place) = shared.dispatcher.try_lock() {
             *place = Some(dispatcher);
@@ -85,6 +101,12 @@ impl<S: Store, P: Perform> Engine<S, P> {
         {
             let shared = Arc::clone(&shared);
             *place = Some(tokio::spawn(async move { keep_lease(&shared).await }));
+        }
+        if shared.store.is_durable()
+            && let Ok(mut place) = shared.suspension_keeper.try_lock()
+        {
+            let shared = Arc::clone(&shared);
+            *place = Some(tokio::spawn(async move { keep_suspensions(&shared).await }));
         }
         Self { shared }
     }
@@ -105,6 +127,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
         active.revision(&self.shared.store).await?;
         prepare(&self.shared.perform);
         let rulebook = Arc::clone(&active.rulebook);
+        let metrics = &self.shared.metrics;
+        metrics.set_names(&rulebook.rules, &rulebook.config);
         self.shared.active.store(Arc::new(active));
         Ok(rulebook)
     }
@@ -133,6 +157,11 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
     }
 
+    /// Changes when a reload begins and when it ends.
+    pub fn reload_activity(&self) -> watch::Receiver<ReloadActivity> {
+        self.shared.reloads.activity()
+    }
+
     pub fn store(&self) -> &S {
         &self.shared.store
     }
@@ -156,6 +185,7 @@ impl Rulebook {
                 .collect(),
             config: Arc::clone(&self.config.source),
             settings: StoreSettings::from_config(&self.config),
+            awaited: AwaitedSubject::of_rules(self.rules.rules.iter().map(|rule| &**rule)),
         }
     }
 }

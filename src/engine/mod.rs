@@ -1,6 +1,8 @@
 //! The engine: loads and reloads rules, accepts events and executes runs.
 //! Parsing, matching and the decision of a run's next step are in `flowtrigger-core`.
 
+mod answer_command;
+mod answers;
 mod clock;
 mod commands;
 mod daemon;
@@ -8,11 +10,17 @@ mod handle;
 mod intake;
 mod lease;
 mod limits;
+mod link_key;
+mod listener_certificate;
 mod metrics;
+mod reloads;
 mod rulebook;
 mod runner;
 mod state;
 mod store_location;
+mod suspensions;
+mod ticks;
+mod traces;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,17 +35,27 @@ use crate::store::sqlite::DatabaseOpenError;
 use crate::store::{StoreError, StoreOpenError};
 use flowtrigger_core::config::Config;
 
+pub use flowtrigger_core::config::listen::DEFAULT_ADDRESS;
+
+pub use answer_command::{AnswerCommand, AnswerError};
 pub use clock::{Clock, SystemClock};
+pub use daemon::activation::{ActivatedSockets, ActivationError};
 pub use daemon::data_folder::{DataFolder, FolderError};
-pub use daemon::page::{OpenHistory, PageParts, PageRoutes};
+pub use daemon::page::{OpenHistory, PageParts, PageRoutes, sends_logins_in_clear};
+pub use daemon::reload::reload;
 pub use daemon::shutdown::{UnfinishedWork, interrupted};
-pub use daemon::{DEFAULT_ADDRESS, DaemonOptions, daemon, performer, reload};
+pub use daemon::watcher::{WATCH_INTERVAL, WatchMode};
+pub use daemon::{DaemonOptions, daemon, performer};
 pub use handle::Engine;
 pub use intake::batch::{EventReport, act};
 pub use intake::match_bytes::{Matcher, ReceivedEvent};
-pub use intake::submit::SubmittedEvent;
+pub use intake::submitted_event::SubmittedEvent;
 pub use intake::{read_event, sources};
+pub use listener_certificate::{
+    CertificateLook, ListenerCertificate, ListenerCertificateError, TlsListener,
+};
 pub use metrics::{Metrics, Series, lost_log_lines};
+pub use reloads::ReloadActivity;
 pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
 pub use rulebook::policy::check_rules;
 pub use rulebook::secrets;
@@ -45,6 +63,8 @@ pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, R
 pub use runner::performer::{Perform, ReloadablePerformer};
 pub use runner::report::{RunReport, StepReport};
 pub use store_location::store_location;
+pub use suspensions::known::{UnknownName, host_target, known_target};
+pub use suspensions::pause::{NotPaused, PauseCommand};
 
 /// Limits of the engine, and how long it may take to stop.
 #[derive(Debug, Clone)]
@@ -63,6 +83,9 @@ pub struct EngineOptions {
     pub address: Option<SocketAddr>,
     /// The same, if other machines can reach it.
     pub public_address: Option<SocketAddr>,
+    /// Whether runs wait for receivers in an outage as long as their retry policy says. Otherwise a step has at most 5
+    /// attempts if its policy has no maximum.
+    pub waits_for_receivers: bool,
 }
 
 impl Default for EngineOptions {
@@ -75,6 +98,7 @@ impl Default for EngineOptions {
             clock: Arc::new(SystemClock::default()),
             address: None,
             public_address: None,
+            waits_for_receivers: true,
         }
     }
 }
@@ -95,14 +119,22 @@ impl EngineOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error(
-        "failed to load the rules: {} errors in rules or configuration; `flowtrigger check` shows them",
-        .0.diagnostics.errors()
+        "failed to load the rules: {} in rules or configuration; `flowtrigger check` shows them",
+        errors(.0.diagnostics.errors())
     )]
     Rules(Box<LoadedRulebook>),
     #[error("missing secrets: {}", list(.0))]
     Secrets(Vec<MissingSecret>),
+    #[error(
+        "the files of rules and configuration changed each time they were read; reload when all are written"
+    )]
+    FilesChanging,
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
+    #[error(transparent)]
+    Certificate(#[from] ListenerCertificateError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -134,6 +166,13 @@ pub enum EngineError {
 impl From<DatabaseOpenError> for EngineError {
     fn from(error: DatabaseOpenError) -> Self {
         StoreOpenError::from(error).into()
+    }
+}
+
+fn errors(count: usize) -> String {
+    match count {
+        1 => "1 error".to_owned(),
+        count => format!("{count} errors"),
     }
 }
 

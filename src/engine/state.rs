@@ -13,9 +13,12 @@ use super::lease::Lease;
 use super::limits::active_runs::ActiveRuns;
 use super::limits::concurrency::ConcurrencyLimits;
 use super::limits::rate_limit::RateLimiter;
+use super::link_key::LinkKey;
 use super::metrics::Metrics;
+use super::reloads::Reloads;
+use super::suspensions::Suspensions;
 use super::{EngineOptions, Rulebook};
-use crate::source::admin::FailedReload;
+use crate::source::admin::{CertificateStatus, FailedReload};
 use crate::store::{RevisionId, Store, StoreError};
 
 /// What the dispatcher, the workers and the handles share.
@@ -26,11 +29,18 @@ pub(in crate::engine) struct EngineState<S, P> {
     pub concurrency: ConcurrencyLimits,
     pub rate_limiter: RateLimiter,
     pub lease: Lease,
+    pub suspensions: Suspensions,
     pub metrics: Metrics,
+    pub link_key: LinkKey,
     pub since: Timestamp,
     pub active: ArcSwap<ActiveRulebook>,
     /// The last reload, if it failed.
     pub failed_reload: ArcSwapOption<FailedReload>,
+    pub reloads: Reloads,
+    /// Ticks of rules that the store has not taken in time.
+    pub overdue_ticks: ArcSwapOption<OverdueTicks>,
+    /// The certificates of the listeners.
+    pub certificates: ArcSwap<Vec<CertificateStatus>>,
     pub active_runs: Mutex<ActiveRuns>,
     /// Notified when there may be a run to claim.
     pub wake: Notify,
@@ -42,6 +52,8 @@ pub(in crate::engine) struct EngineState<S, P> {
     pub dispatcher: Mutex<Option<JoinHandle<()>>>,
     /// The task that keeps the lease, if the store is shared.
     pub lease_keeper: Mutex<Option<JoinHandle<()>>>,
+    /// The task that ends suspensions, if the store is durable.
+    pub suspension_keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The rulebook in use, with its revision in the store.
@@ -50,6 +62,23 @@ pub(in crate::engine) struct ActiveRulebook {
     /// When it was loaded.
     pub since: Timestamp,
     revision: OnceCell<RevisionId>,
+}
+
+/// Ticks of rules that are due and not committed.
+#[derive(Debug)]
+pub(in crate::engine) struct OverdueTicks {
+    pub since: Timestamp,
+    pub count: usize,
+    pub reason: Option<String>,
+}
+
+impl OverdueTicks {
+    /// In one sentence, for the health check.
+    pub fn describe(&self) -> String {
+        let (count, since) = (self.count, self.since);
+        let reason = self.reason.as_deref().unwrap_or("they are being committed");
+        format!("{count} ticks of rules with `every` are overdue since {since:.0}: {reason}")
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use subtle::ConstantTimeEq;
 
 use super::session::{PageUser, Role, Sessions, SignIn};
-use crate::source::http::Peer;
+use crate::source::http::{Peer, Transport};
 use flowtrigger_core::config::UserHeader;
 use flowtrigger_core::secret::SecretValue;
 
@@ -74,11 +74,14 @@ impl Access {
         }
     }
 
-    /// Whether a trusted proxy received the request over TLS.
+    /// Whether the daemon, or a trusted proxy, received the request over TLS.
     pub fn is_over_tls(&self, request: &Request) -> bool {
         let Some(RequestOrigin::Network(peer)) = request.extensions().get::<RequestOrigin>() else {
             return false;
         };
+        if request.extensions().get::<Transport>() == Some(&Transport::Tls) {
+            return true;
+        }
         let scheme = request.headers().get("x-forwarded-proto");
         Peer(*peer).is_among(&self.trusted_proxies)
             && scheme.is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"))

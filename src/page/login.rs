@@ -122,6 +122,10 @@ impl<A: AdminApi> PageState<A> {
             (None, _) => {
                 if let Some(address) = address {
                     self.failed_logins.count(address, now);
+                    if let Some(wait) = self.failed_logins.wait(address, now) {
+                        let wait_seconds = wait.as_secs();
+                        warn!(%address, wait_seconds, "too many failed logins on the page; the address has to wait");
+                    }
                 }
                 let failure = LoginFailure::Token(error);
                 if let Some(omitted) = self.failed_logins.admit_log_line(now) {

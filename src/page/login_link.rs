@@ -20,6 +20,7 @@ use super::access::printable;
 use super::answer;
 use super::session::{LOGIN_TIME, PageUser, Role, SignIn};
 use crate::source::admin::AdminApi;
+use flowtrigger_core::config::PageSettings;
 
 /// Whom a link signs in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +69,10 @@ async fn make<A: AdminApi>(State(state): State<Arc<PageState<A>>>, body: Bytes) 
             };
             let token = state.access.sessions.make_login(user, Instant::now());
             LoginLink {
-                url: Some(format!("http://{}/login?token={token}", reachable(address))),
+                url: Some(format!(
+                    "{}/login?token={token}",
+                    base_url(address, &state.settings)
+                )),
                 name,
                 role,
                 expires: expiry(LOGIN_TIME),
@@ -87,6 +91,16 @@ fn failed(why: &str) -> Response {
     answer::json(StatusCode::BAD_REQUEST, &json!({ "error": why }))
 }
 
+/// Where browsers open the page. A certificate is for a name, not for an address.
+fn base_url(address: SocketAddr, settings: &PageSettings) -> String {
+    let port = address.port();
+    match (&settings.tls, settings.hosts.first()) {
+        (None, _) => format!("http://{}", reachable(address)),
+        (Some(_), Some(host)) => format!("https://{host}:{port}"),
+        (Some(_), None) => format!("https://{}", reachable(address)),
+    }
+}
+
 /// An address that a browser on this machine can open: `0.0.0.0` is none.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
@@ -100,6 +114,24 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flowtrigger_core::config::tls::ServerTls;
+
+    #[test]
+    fn a_link_to_a_page_with_a_certificate_has_its_name() {
+        let address = "0.0.0.0:8443".parse().unwrap();
+        let mut settings = PageSettings {
+            hosts: vec!["desk.example.com".into()],
+            ..PageSettings::default()
+        };
+        assert_eq!(base_url(address, &settings), "http://127.0.0.1:8443");
+        settings.tls = Some(ServerTls::default());
+        assert_eq!(
+            base_url(address, &settings),
+            "https://desk.example.com:8443"
+        );
+        settings.hosts.clear();
+        assert_eq!(base_url(address, &settings), "https://127.0.0.1:8443");
+    }
 
     #[test]
     fn a_link_leads_to_an_address_that_browsers_can_open() {

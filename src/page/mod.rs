@@ -3,6 +3,7 @@
 
 mod access;
 pub mod answer;
+mod answer_question;
 mod asset;
 pub mod chart;
 mod confirm;
@@ -24,6 +25,7 @@ mod overview;
 pub mod page_error;
 pub mod page_request;
 pub mod part;
+mod pause;
 mod problems;
 mod reader;
 mod revisions;
@@ -120,6 +122,18 @@ fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
         .route(
             "/confirm",
             answer::page(confirm::load).merge(answer::command(confirm::execute)),
+        )
+        .route(
+            "/confirm/pause",
+            answer::page(pause::ask_pause).merge(answer::command(pause::pause)),
+        )
+        .route(
+            "/confirm/answer",
+            answer::page(answer_question::load).merge(answer::command(answer_question::submit)),
+        )
+        .route(
+            "/confirm/resume",
+            answer::page(pause::ask_resume).merge(answer::command(pause::resume)),
         )
         .route("/commands", answer::page(confirm::load_commands))
         .route("/commands/{id}", answer::page(confirm::load_command))

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::warn;
+
 use super::PageState;
 use super::access::{Access, SignInSecret};
 use super::confirm::registry::CommandRegistry;
@@ -15,6 +17,7 @@ use super::rule_tests::RuleTestCache;
 use super::session::{Role, Sessions};
 use crate::action::secret::{MissingSecret, SecretStore};
 use crate::engine::{Engine, EngineError, PageParts, PageRoutes, Perform};
+use crate::source::signature::MIN_SECRET_CHARS;
 use crate::store::Store;
 use flowtrigger_core::config::{Config, PageSettings};
 
@@ -35,7 +38,7 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
     let settings = config.page.clone();
     let access = Access {
         sessions: Sessions::default(),
-        secrets: sign_in_secrets(config, &settings).map_err(EngineError::Secrets)?,
+        secrets: warned(sign_in_secrets(config, &settings).map_err(EngineError::Secrets)?),
         user_header: settings.user_header.clone(),
         trusted_proxies: settings.trusted_proxies.clone(),
     };
@@ -58,6 +61,19 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
         overview: OverviewCache::default(),
     };
     Ok(super::routes(&Arc::new(state)))
+}
+
+/// Warns about secrets that can be guessed.
+fn warned(secrets: Vec<SignInSecret>) -> Vec<SignInSecret> {
+    for secret in &secrets {
+        if secret.value.expose().len() < MIN_SECRET_CHARS {
+            let name = &secret.name;
+            warn!(
+                "the secret `{name}` of the page is shorter than {MIN_SECRET_CHARS} characters and can be guessed; generate a longer one"
+            );
+        }
+    }
+    secrets
 }
 
 /// The secrets with which people sign in, with their roles.

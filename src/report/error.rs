@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::action;
 use crate::engine::EngineError;
 use crate::report::output::Output;
 use crate::report::render;
@@ -22,7 +23,7 @@ pub enum CommandError {
     /// All diagnostics of the rules and the configuration.
     #[error("the rules or the configuration have errors")]
     Invalid(Box<DiagnosticReport>),
-    /// Secrets without a value: the configuration is incomplete.
+    /// Secrets without a value, or TLS files that cannot be used: the configuration is incomplete.
     #[error("{0}")]
     Unset(ErrorMessage),
     /// Nothing was found where something was expected.
@@ -108,17 +109,27 @@ impl From<EngineError> for CommandError {
             EngineError::Rules(loaded) => {
                 CommandError::invalid(loaded.rulebook.files, loaded.diagnostics)
             }
-            EngineError::Secrets(_) => CommandError::Unset(ErrorMessage::new(error.to_string())),
+            EngineError::Secrets(_)
+            | EngineError::Certificate(_)
+            | EngineError::Action(action::Error::ConnectionTls(_)) => {
+                CommandError::Unset(ErrorMessage::new(error.to_string()))
+            }
             EngineError::Listen(
                 ListenError::Address { .. }
                 | ListenError::NotLoopback { .. }
                 | ListenError::NobodyCanSignIn { .. },
             )
+            | EngineError::Activation(_)
             | EngineError::PushedWithoutDatabase => CommandError::usage(error.to_string()),
-            EngineError::Listen(ListenError::AddressInUse { .. } | ListenError::Other { .. })
+            EngineError::Listen(
+                ListenError::AddressInUse { .. }
+                | ListenError::Other { .. }
+                | ListenError::Socket(_),
+            )
+            | EngineError::FilesChanging
             | EngineError::Store(_)
             | EngineError::Open(_)
-            | EngineError::Action(_)
+            | EngineError::Action(action::Error::Client(_))
             | EngineError::Folder(_)
             | EngineError::Socket(_)
             | EngineError::Pushed(_)

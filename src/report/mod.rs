@@ -14,6 +14,7 @@ pub mod render;
 pub mod replay;
 pub mod rule_test;
 pub mod run;
-mod terminal_filter;
+pub mod suspended;
+pub mod terminal_filter;
 pub mod time_argument;
 pub mod why;

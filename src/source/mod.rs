@@ -2,8 +2,11 @@
 //! Does not depend on rules or runs: the engine implements [`Ingest`] and [`admin::AdminApi`].
 
 pub mod admin;
+pub mod handshake;
 pub mod http;
 pub mod log_budget;
+mod query_value;
+mod question;
 mod rejected;
 pub mod signature;
 
@@ -12,8 +15,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use flowtrigger_core::config::sender_method::SenderMethod;
+use flowtrigger_core::config::value_location::RequestNeeds;
+use flowtrigger_core::event::trace_context::TraceParent;
+use flowtrigger_core::run::answer_link::AskedStep;
+use handshake::HandshakeAnswerer;
+pub use question::{AnswerResult, AnsweringClient, AskedQuestion, QuestionState, SentAnswer};
 pub use rejected::{REASONS, RejectedRequest};
 use signature::Verifier;
 
@@ -28,11 +37,33 @@ pub trait Ingest: Send + Sync + 'static {
     /// Whether events are accepted now; otherwise the reason why not.
     fn ready(&self) -> Result<(), String>;
 
+    /// What people should know although it keeps no event from being accepted.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Accepts one event or an array of events. All events are accepted, or none.
     fn receive(
         &self,
         delivery: EventDelivery<'_>,
     ) -> impl Future<Output = Result<IngestResponse, IngestError>> + Send;
+
+    /// The step that a link asks about. `None` unless this program has signed the link; nothing stored is read.
+    fn asked(&self, _token: &str) -> Option<AskedStep> {
+        None
+    }
+
+    /// The question of a link; `None` if its run is not stored any more.
+    fn question(
+        &self,
+        asked: &AskedStep,
+    ) -> impl Future<Output = Result<Option<AskedQuestion>, IngestError>> + Send;
+
+    /// Takes an answer, once; `None` if the run is not stored any more.
+    fn answer(
+        &self,
+        answer: SentAnswer,
+    ) -> impl Future<Output = Result<Option<AnswerResult>, IngestError>> + Send;
 
     /// The metrics as OpenMetrics text; otherwise the reason why they are not available.
     fn metrics(&self) -> impl Future<Output = Result<String, String>> + Send;
@@ -46,6 +77,37 @@ pub struct Endpoint {
     pub verifier: Option<Arc<Verifier>>,
     /// The header that identifies an event, if the source has one.
     pub id_header: Option<Arc<str>>,
+    /// What it reads of requests beside their bodies.
+    pub needs: Arc<RequestNeeds>,
+    /// The methods that its senders use.
+    pub methods: Vec<SenderMethod>,
+    /// How it answers the check of its address, if it does.
+    pub handshake: Option<Arc<HandshakeAnswerer>>,
+}
+
+impl Endpoint {
+    /// The methods that it accepts, as the header `Allow` lists them.
+    pub fn allowed(&self) -> &'static str {
+        let has = |method| self.methods.contains(&method);
+        match (
+            has(SenderMethod::Post),
+            has(SenderMethod::Put),
+            has(SenderMethod::Patch),
+        ) {
+            (true, true, true) => "POST, PUT, PATCH",
+            (true, true, false) => "POST, PUT",
+            (true, false, true) => "POST, PATCH",
+            (true, false, false) => "POST",
+            (false, true, true) => "PUT, PATCH",
+            (false, true, false) => "PUT",
+            (false, false, true) => "PATCH",
+            (false, false, false) => "",
+        }
+    }
+
+    pub fn accepts(&self, method: &str) -> bool {
+        self.methods.iter().any(|known| known.as_str() == method)
+    }
 }
 
 /// A verified request to a source.
@@ -59,6 +121,10 @@ pub struct EventDelivery<'a> {
     pub peer: Option<IpAddr>,
     /// The value of the header that identifies the event, if it occurs once and is text.
     pub id: Option<&'a str>,
+    /// The trace that the request belongs to.
+    pub trace: Option<TraceParent>,
+    /// What the source reads of the request beside its body; `None` if it reads nothing.
+    pub values: Option<&'a Map<String, Value>>,
     pub body: &'a [u8],
 }
 
@@ -76,6 +142,9 @@ pub struct AcceptedEvent {
     /// The event id.
     pub event: String,
     pub runs: Vec<AcceptedRun>,
+    /// Runs that waited for the event, and that it continues.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub continued: Vec<AcceptedRun>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub redelivered: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -23,22 +23,27 @@ pub struct RejectedRequest {
 }
 
 /// The values of the metric label `reason`.
-pub const REASONS: [&str; 27] = [
+pub const REASONS: [&str; 32] = [
     "unsound",
     "id_header",
     "media_type",
     "method",
     "too_large",
     "too_many_values",
+    "invalid_form",
+    "handshake",
     "incomplete",
     "unknown_source",
     "unknown_path",
+    "unknown_link",
     "not_http",
+    "plain_http",
     "head_too_large",
     "cross_site",
     "unknown_host",
     "repeated_header",
     "not_local",
+    "not_allowed",
     "busy",
     "unavailable",
     "no_memory",

@@ -8,18 +8,24 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::store::awaited::AwaitedTypes;
 use crate::store::history::EventRowId;
 use crate::store::location::check_not_moved;
 use crate::store::postgres::{DaemonIdentity, DatabaseUse, PostgresStore};
 use crate::store::sqlite::Commits;
+use crate::store::suspension::{
+    ParkedQuery, ParkedRuns, Release, StoredSuspension, SuspensionChange,
+};
 use crate::store::{
-    Advance, ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
-    IncomingEvent, Membership, Minute, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus,
+    Advance, AnswerOutcome, AnswerState, AnswerStore, ClaimRequest, ClaimedRun, Committed,
+    Delivery, DeliveryId, DeliveryPart, GivenAnswer, GivenCommand, IncomingEvent, LastTick,
+    Membership, Minute, OutageNotice, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus,
     SqliteStore, StorageUse, Store, StoreError, StoreLocation, StoreOpenError, StoreSettings,
-    UnmatchedEvent,
+    UnmatchedEvent, UntracedRun,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::answer_link::AnswerKey;
 use flowtrigger_core::run::exchange::RecordedExchange;
 
 /// A store of either backend. Cloning gives another handle to the same one.
@@ -100,6 +106,11 @@ impl AnyStore {
         each!(self, store => store.recorded())
     }
 
+    /// Rows of the list of deliveries that were written, and those that were lost.
+    pub fn delivered(&self) -> (u64, u64) {
+        each!(self, store => store.delivered())
+    }
+
     /// What a shared database uses, and what keeps it from removing old rows.
     pub fn database_use(&self) -> Option<DatabaseUse> {
         match self {
@@ -111,6 +122,25 @@ impl AnyStore {
     /// Bytes of the archived events.
     pub fn archive_size(&self) -> u64 {
         each!(self, store => store.archive_size())
+    }
+}
+
+impl AnswerStore for AnyStore {
+    async fn answer(&self, given: GivenAnswer) -> Result<AnswerOutcome, StoreError> {
+        each!(self, store => store.answer(given).await)
+    }
+
+    async fn answer_state(
+        &self,
+        run: RunId,
+        step: &str,
+        now: Timestamp,
+    ) -> Result<AnswerState, StoreError> {
+        each!(self, store => store.answer_state(run, step, now).await)
+    }
+
+    async fn answer_key(&self) -> Result<AnswerKey, StoreError> {
+        each!(self, store => store.answer_key().await)
     }
 }
 
@@ -129,6 +159,10 @@ impl Store for AnyStore {
 
     async fn advance_all(&self, advances: Vec<Advance>) -> Vec<Result<(), StoreError>> {
         each!(self, store => store.advance_all(advances).await)
+    }
+
+    async fn notify_outage(&self, run: RunId, outage: OutageNotice) -> Result<(), StoreError> {
+        each!(self, store => store.notify_outage(run, outage).await)
     }
 
     fn note_reload(&self, failed: bool) {
@@ -163,6 +197,26 @@ impl Store for AnyStore {
         each!(self, store => store.cancel(run).await)
     }
 
+    async fn suspensions(&self) -> Result<Vec<StoredSuspension>, StoreError> {
+        each!(self, store => store.suspensions().await)
+    }
+
+    async fn change_suspension(&self, change: SuspensionChange) -> Result<Option<i64>, StoreError> {
+        each!(self, store => store.change_suspension(change).await)
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedRuns>, StoreError> {
+        each!(self, store => store.parked().await)
+    }
+
+    async fn parked_runs(&self, query: ParkedQuery) -> Result<Vec<RunId>, StoreError> {
+        each!(self, store => store.parked_runs(query).await)
+    }
+
+    async fn release(&self, release: Release) -> Result<u32, StoreError> {
+        each!(self, store => store.release(release).await)
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         each!(self, store => store.next_due().await)
     }
@@ -181,6 +235,10 @@ impl Store for AnyStore {
 
     async fn unfinished(&self, limit: usize) -> Result<Vec<RunStatus>, StoreError> {
         each!(self, store => store.unfinished(limit).await)
+    }
+
+    async fn has_queued_before(&self, time: Timestamp) -> Result<bool, StoreError> {
+        each!(self, store => store.has_queued_before(time).await)
     }
 
     async fn oldest_queued_at(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -220,6 +278,14 @@ impl Store for AnyStore {
         each!(self, store => store.patch_integration_settings(integration, scope, patch).await)
     }
 
+    fn awaited(&self) -> Arc<AwaitedTypes> {
+        each!(self, store => store.awaited())
+    }
+
+    async fn count_waiters(&self) -> Result<u64, StoreError> {
+        each!(self, store => store.count_waiters().await)
+    }
+
     fn archive_unmatched(
         &self,
         event: UnmatchedEvent,
@@ -252,6 +318,34 @@ impl Store for AnyStore {
 
     async fn minutes_since(&self, minute: i64) -> Result<Vec<Minute>, StoreError> {
         each!(self, store => store.minutes_since(minute).await)
+    }
+
+    async fn last_ticks(&self) -> Result<Vec<LastTick>, StoreError> {
+        each!(self, store => store.last_ticks().await)
+    }
+
+    async fn note_ticks(&self, ticks: Vec<LastTick>, gone: Vec<String>) -> Result<(), StoreError> {
+        each!(self, store => store.note_ticks(ticks, gone).await)
+    }
+
+    async fn untraced_runs(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<UntracedRun>, StoreError> {
+        each!(self, store => store.untraced_runs(until, limit).await)
+    }
+
+    async fn forget_untraced(&self, runs: Vec<UntracedRun>) -> Result<(), StoreError> {
+        each!(self, store => store.forget_untraced(runs).await)
+    }
+
+    async fn limit_untraced(&self, most: usize) -> Result<u64, StoreError> {
+        each!(self, store => store.limit_untraced(most).await)
+    }
+
+    async fn probe(&self) {
+        each!(self, store => store.probe().await)
     }
 
     async fn flush(&self) -> Result<(), StoreError> {

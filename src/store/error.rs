@@ -10,6 +10,10 @@ pub enum StoreError {
         "failed to store the event: {unfinished} runs are unfinished, the store's limit; send it again later"
     )]
     Full { unfinished: usize },
+    #[error(
+        "failed to store the event: runs wait for {waiters} events, the store's limit (`limits.waiters`); send it again later"
+    )]
+    TooManyWaiters { waiters: usize },
     #[error("failed to store the event in time: the disk is too slow; send it again later")]
     Busy,
     #[error("failed to find run {0}; retention may have deleted it")]

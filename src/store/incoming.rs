@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{DeliveryPart, ReplayId, ReplayMark, RevisionId, RunStatus, SeenRuns};
+use super::sqlite::codec::event::{decode_event, encode_scanned_event};
+use super::{DeliveryPart, ReplayId, ReplayMark, RevisionId, RowError, RunStatus, SeenRuns};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
+use flowtrigger_core::flow::waiters::PlannedWaiter;
 use flowtrigger_core::gate::GateCheck;
 use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::loop_guard::LoopCheck;
@@ -66,6 +68,8 @@ pub struct PlannedRun {
     pub loop_ask: Option<LoopCheck>,
     /// The checks of its gates, in their order.
     pub asks: Vec<GateCheck>,
+    /// The events that its flow waits for.
+    pub waiters: Vec<PlannedWaiter>,
 }
 
 impl PlannedRun {
@@ -77,6 +81,7 @@ impl PlannedRun {
             lane: rule.lane_of(event),
             loop_ask: rule.loop_ask_of(event),
             asks: rule.asks_of(event),
+            waiters: rule.waiters_of(event),
         }
     }
 
@@ -109,6 +114,10 @@ pub struct Committed {
     /// Runs of other commands, in place of new ones: planned or continued since the replay has read the event.
     pub left_out: Vec<RunStatus>,
     pub loops: LoopFindings,
+    /// The event is stored although it has no runs, because runs may wait for its type.
+    pub awaited: bool,
+    /// Runs whose steps waited for the event, and continue.
+    pub continued: Vec<RunStatus>,
 }
 
 /// The runs of an event at which the loop guard found a high rate.
@@ -145,6 +154,18 @@ pub enum UnmatchedEvent {
         brief: Box<EventSummary>,
         raw: Box<str>,
     },
+}
+
+impl UnmatchedEvent {
+    /// The event, built if it is not.
+    pub fn into_event(self) -> Result<Arc<Event>, RowError> {
+        match self {
+            UnmatchedEvent::Built(event) => Ok(event),
+            UnmatchedEvent::Scanned { brief, raw } => {
+                decode_event(&encode_scanned_event(&brief, &raw)).map(Arc::new)
+            }
+        }
+    }
 }
 
 impl From<Arc<Event>> for UnmatchedEvent {

@@ -33,6 +33,17 @@ pub enum StoreOpenError {
         .0.display()
     )]
     Moving(PathBuf),
+    #[error(
+        "a restore of this folder has not ended: repeat `flowtrigger restore`; or delete `{}` to begin with an empty folder",
+        .0.display()
+    )]
+    Restoring(PathBuf),
+    #[error(
+        "`{}` does not exist or is empty, and its log `{}` has events that were accepted: put the file back beside the log; or restore a backup with `flowtrigger restore --force`; or move the log to another folder to begin without them",
+        database.display(),
+        log.display()
+    )]
+    LostDatabase { database: PathBuf, log: PathBuf },
 }
 
 /// The name of a database file that was moved.
@@ -45,23 +56,45 @@ pub fn moving_mark(database: &Path) -> PathBuf {
     beside(database, "-moving")
 }
 
+/// The copy that is verified before it becomes the database file. Without a database file beside it, a restore was interrupted.
+pub fn restoring_file(database: &Path) -> PathBuf {
+    beside(database, "-restoring")
+}
+
 fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(ending);
     name.into()
 }
 
-/// Fails if a file was moved or is being moved, so that no run is executed twice, and no daemon begins with an empty file in
-/// its place.
-pub(super) fn check_not_moved(database: &Path) -> Result<(), StoreOpenError> {
+/// Fails if a file was moved or is being moved or restored, so that no run is executed twice, and no daemon begins with an empty file in
+/// its place. Also if the file is gone and its log is left, which SQLite would delete with what is only there.
+pub(in crate::store) fn check_not_moved(database: &Path) -> Result<(), StoreOpenError> {
     let mark = moving_mark(database);
     if mark.exists() {
         return Err(StoreOpenError::Moving(mark));
     }
+    let restoring = restoring_file(database);
+    if !database.exists() && restoring.exists() {
+        return Err(StoreOpenError::Restoring(restoring));
+    }
     let moved = moved_file(database);
     match !database.exists() && moved.exists() {
         true => Err(StoreOpenError::Moved(moved)),
-        false => Ok(()),
+        false => check_log(database),
+    }
+}
+
+/// Fails if there is a log with content, and no database.
+fn check_log(database: &Path) -> Result<(), StoreOpenError> {
+    let has_content = |path: &Path| path.metadata().is_ok_and(|found| found.len() > 0);
+    let log = beside(database, "-wal");
+    match has_content(database) || !has_content(&log) {
+        true => Ok(()),
+        false => Err(StoreOpenError::LostDatabase {
+            database: database.to_owned(),
+            log,
+        }),
     }
 }
 

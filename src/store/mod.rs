@@ -2,19 +2,23 @@
 //! backend. A store decides what is a redelivery, which gates admit a run and which run is claimed next. It
 //! evaluates no condition and executes no step.
 
+mod answer;
 mod any;
+pub mod awaited;
 mod claim;
 mod command;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod delivery;
 mod error;
+mod file_owner;
 pub mod history;
 mod incoming;
 mod integration_settings;
 pub mod lease;
 mod location;
 mod minute;
+mod notice;
 pub mod postgres;
 mod pushed;
 mod record;
@@ -24,6 +28,9 @@ mod revision;
 pub mod sql;
 pub mod sqlite;
 mod storage;
+pub mod suspension;
+mod tick;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -33,12 +40,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use awaited::AwaitedTypes;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 use history::EventRowId;
-use record::{flow, on_dead_run};
+use notice::flow;
+use suspension::{ParkedQuery, ParkedRuns, Release, StoredSuspension, SuspensionChange};
 
+pub use answer::{AnswerOutcome, AnswerState, AnswerStore, GivenAnswer};
 pub use any::AnyStore;
 pub use claim::{Advance, ClaimId, ClaimRequest};
 pub use command::{CommandKind, CommandTarget, GivenCommand};
@@ -47,6 +57,7 @@ pub use delivery::{
     MAX_ACCEPTED_DELIVERIES, MAX_REJECTED_DELIVERIES,
 };
 pub use error::{RowError, StoreError};
+pub use file_owner::foreign_owner;
 pub use history::History;
 pub use incoming::{
     ArrivalKind, BodyComparison, Committed, FirstDelivery, IncomingEvent, LoopFindings, PlannedRun,
@@ -56,6 +67,7 @@ pub use integration_settings::SettingsError;
 pub use lease::Membership;
 pub use location::{StoreLocation, StoreOpenError};
 pub use minute::{Minute, Percentiles};
+pub use notice::OutageNotice;
 pub use postgres::{PostgresOpenError, PostgresSettings, PostgresStore};
 pub use pushed::{PushedHead, PushedRevision, PushedTexts, short_digest};
 pub use record::{ClaimedRun, RunRecord, RunStatus};
@@ -63,18 +75,21 @@ pub use recovery::RecoveryReport;
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};
 pub use revision::{Revision, RevisionId, StoreSettings};
 pub use sql::history::{PostgresHistory, SqliteHistory};
-pub use sqlite::SqliteStore;
-pub use storage::StorageUse;
+pub use sqlite::{SqliteStore, damaged_databases, database_size};
+pub use storage::{StorageUse, free_space};
+pub use tick::LastTick;
+pub use traces::{MAX_UNTRACED, UntracedRun};
 
 /// The run queue and the log. A method returns once its change is as safe as the backend makes it.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: AnswerStore {
     /// Whether what was committed survives the end of the process.
     fn is_durable(&self) -> bool;
 
     /// Commits events with their planned runs, all or none, in this order. An event whose id is known from
     /// its source is a redelivery: it gets its earlier runs, and nothing runs twice. Gates are checked in
     /// the same transaction, so that no two events pass a gate that admits one. An event without runs is not
-    /// remembered, so that a rule written later can still match it.
+    /// remembered, so that a rule written later can still match it, unless runs may wait for its type. What runs wait for is
+    /// compared with each event that is not a redelivery, and planned with each run; see [`Self::awaited`].
     fn commit_all(
         &self,
         events: Vec<IncomingEvent>,
@@ -102,8 +117,9 @@ pub trait Store: Send + Sync + 'static {
     /// For each run, in this order: appends entries to its log and changes its state, if one is given, both or
     /// neither. Each succeeds or fails alone, and the results are in the order of `advances`. One whose claim is not
     /// current writes nothing and fails with [`StoreError::ClaimLost`]. A state that does not hold the lane passes it
-    /// to the next run. A run that is over stays as it is. When a run dies whose rule has an `on_dead` flow, the run of
-    /// that flow is queued with the same commit.
+    /// to the next run. A run that is over stays as it is. When a run dies whose rule has an `on_dead` flow, a run of
+    /// that flow reports it, queued or counted with the same commit: at most one of a cause within
+    /// [`RunLimits::notice_every`](flowtrigger_core::config::limits::RunLimits::notice_every).
     fn advance_all(
         &self,
         advances: Vec<Advance>,
@@ -127,6 +143,15 @@ pub trait Store: Send + Sync + 'static {
             result.unwrap_or(Err(StoreError::UnknownRun(run.0)))
         }
     }
+
+    /// Queues or counts the notice by `on_outage` about a receiver that fails, with the rule and the event of the run that
+    /// noticed it: at most one of a receiver within the time between notices. Does nothing if the configuration has no
+    /// `on_outage`, or if the run is such a notice itself.
+    fn notify_outage(
+        &self,
+        run: RunId,
+        outage: OutageNotice,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Whether other daemons use it too. It then needs a beat every [`lease::BEAT`]. The default is for stores that one
     /// process has for itself.
@@ -171,6 +196,28 @@ pub trait Store: Send + Sync + 'static {
     /// Cancels a run that is unfinished or held.
     fn cancel(&self, run: RunId) -> impl Future<Output = Result<RunStatus, StoreError>> + Send;
 
+    /// What is suspended.
+    fn suspensions(&self)
+    -> impl Future<Output = Result<Vec<StoredSuspension>, StoreError>> + Send;
+
+    /// Changes what is suspended, and returns the new version; `None` if the row no longer has the expected one.
+    fn change_suspension(
+        &self,
+        change: SuspensionChange,
+    ) -> impl Future<Output = Result<Option<i64>, StoreError>> + Send;
+
+    /// How many runs wait for the end of each suspension.
+    fn parked(&self) -> impl Future<Output = Result<Vec<ParkedRuns>, StoreError>> + Send;
+
+    /// Runs that wait for the end of a suspension, the oldest first.
+    fn parked_runs(
+        &self,
+        query: ParkedQuery,
+    ) -> impl Future<Output = Result<Vec<RunId>, StoreError>> + Send;
+
+    /// Queues those of the runs that wait for the target, and returns how many.
+    fn release(&self, release: Release) -> impl Future<Output = Result<u32, StoreError>> + Send;
+
     /// When the next run is due that waits for a time.
     fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
 
@@ -196,7 +243,13 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<RunStatus>, StoreError>> + Send;
 
-    /// When the run was queued that has been queued longest.
+    /// Whether a run is queued since before a time.
+    fn has_queued_before(
+        &self,
+        time: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// When the queued run was queued that was planned first.
     fn oldest_queued_at(
         &self,
     ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
@@ -240,6 +293,17 @@ pub trait Store: Send + Sync + 'static {
         scope: &str,
         patch: Value,
     ) -> impl Future<Output = Result<Value, StoreError>> + Send;
+
+    /// What runs wait for. An event of such a type is committed although it matches no rule. The default is for stores of
+    /// programs that execute no run.
+    fn awaited(&self) -> Arc<AwaitedTypes> {
+        Arc::default()
+    }
+
+    /// How many events runs wait for. The default is for stores of programs that execute no run.
+    fn count_waiters(&self) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        async { Ok(0) }
+    }
 
     /// Archives an event that led to no run, for later questions. Never waits: an event that cannot be
     /// written soon is lost, and counted.
@@ -286,10 +350,54 @@ pub trait Store: Send + Sync + 'static {
         async { Ok(Vec::new()) }
     }
 
+    /// When each rule with `every` ticked last. The default is for stores that keep nothing.
+    fn last_ticks(&self) -> impl Future<Output = Result<Vec<LastTick>, StoreError>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Keeps the last ticks of some rules, and deletes those of the rules in `gone`. The default is for stores that keep
+    /// nothing.
+    fn note_ticks(
+        &self,
+        _ticks: Vec<LastTick>,
+        _gone: Vec<String>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Runs that ended up to a time and whose traces are not exported yet, the oldest first: those that this daemon is to
+    /// export. They are noted only if [`StoreSettings::traces`] is set. The default is for stores that note none.
+    fn untraced_runs(
+        &self,
+        _until: Timestamp,
+        _limit: usize,
+    ) -> impl Future<Output = Result<Vec<UntracedRun>, StoreError>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// The traces of these runs are exported. If this is lost, they are exported again.
+    fn forget_untraced(
+        &self,
+        _runs: Vec<UntracedRun>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Forgets the oldest runs beyond a number, whose traces are never exported, and returns how many they were.
+    fn limit_untraced(&self, _most: usize) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        async { Ok(0) }
+    }
+
     /// Writes what was buffered by [`Self::archive_unmatched`], [`Self::record_exchange`] and [`Self::record_delivery`]. The default is for
     /// stores that buffer nothing.
     fn flush(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
         async { Ok(()) }
+    }
+
+    /// Returns once the thread that writes has executed a job that changes nothing, whether or not it could: a thread that
+    /// hangs never answers. The default is for stores without such a thread.
+    fn probe(&self) -> impl Future<Output = ()> + Send {
+        async {}
     }
 
     /// Whether the last change could be written; otherwise the reason why not. The default is for stores that

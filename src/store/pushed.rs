@@ -1,5 +1,6 @@
 //! Rules and configuration that a person has pushed for all daemons of a store.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ pub struct PushedTexts {
     pub files: Vec<(Arc<str>, Arc<str>)>,
     /// The name and the text of the configuration.
     pub config: (Arc<str>, Arc<str>),
+    /// The calendars that the configuration names.
+    pub calendars: BTreeMap<String, Arc<str>>,
 }
 
 /// A pushed revision.
@@ -43,6 +46,10 @@ impl PushedTexts {
         let (config_name, config) = &self.config;
         let mut parts = vec![config_name.as_bytes(), config.as_bytes()];
         for (name, text) in &self.files {
+            parts.push(name.as_bytes());
+            parts.push(text.as_bytes());
+        }
+        for (name, text) in &self.calendars {
             parts.push(name.as_bytes());
             parts.push(text.as_bytes());
         }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::notice::flow;
 use super::{ClaimId, RevisionId};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::step::Flow;
@@ -23,7 +24,7 @@ pub struct RunRecord {
     pub revision: RevisionId,
     pub lane: Option<String>,
     pub generation: u32,
-    /// `error.…` of a run that reports on a dead one; null of any other.
+    /// `error.…` of a notice; null of any other run.
     pub error: Value,
     /// What the flow reads under `events`, the oldest first; only for a debounce that keeps all events.
     pub events: Vec<Arc<Event>>,
@@ -37,11 +38,15 @@ pub struct RunRecord {
 pub struct ClaimedRun {
     pub id: RunId,
     pub claim: ClaimId,
+    /// When its event was accepted, or replayed; for an `on_dead` run, when the other run died.
+    pub planned: Timestamp,
+    /// When it was queued last.
+    pub queued: Timestamp,
     pub event: Arc<Event>,
     pub rule: Arc<Rule>,
     /// A replay increments it, a retry keeps it. Part of every step's idempotency key.
     pub generation: u32,
-    /// `error.…` of a run that reports on a dead one; null of any other.
+    /// `error.…` of a notice; null of any other run.
     pub error: Value,
     /// What the flow reads under `events`, the oldest first; only for a debounce that keeps all events.
     pub events: Vec<Arc<Event>>,
@@ -73,39 +78,8 @@ impl ClaimedRun {
         locals(self.events.iter().map(|event| &**event))
     }
 
-    /// The flow that it executes: the rule's, or its `on_dead` flow.
+    /// The flow that it executes: the rule's, or that of a notice.
     pub fn flow(&self) -> &Flow {
         flow(&self.rule, &self.error)
     }
-}
-
-pub(super) fn flow<'r>(rule: &'r Rule, error: &Value) -> &'r Flow {
-    match &rule.on_dead {
-        Some(on_dead) if !error.is_null() => on_dead,
-        Some(_) | None => &rule.flow,
-    }
-}
-
-/// The `on_dead` run of a dead or held run, if its rule has that flow. An `on_dead` run has none.
-pub(super) fn on_dead_run(dead: &RunRecord) -> Option<RunRecord> {
-    let (RunState::Dead { why } | RunState::Held { why }) = &dead.state else {
-        return None;
-    };
-    if dead.rule.on_dead.is_none() || !dead.error.is_null() {
-        return None;
-    }
-    Some(RunRecord {
-        error: json!({
-            "message": why,
-            "run": dead.id.0,
-            "rule": dead.rule.name,
-            "attempts": dead.log.iter().filter_map(LogEntry::attempt).count(),
-        }),
-        lane: None,
-        events: Vec::new(),
-        lineage: Causation::default(),
-        state: RunState::Queued,
-        log: Vec::new(),
-        ..dead.clone()
-    })
 }

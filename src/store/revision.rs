@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::awaited::AwaitedSubject;
 use flowtrigger_core::config;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::archive::{Archive, ArchiveScope};
@@ -17,6 +18,8 @@ pub struct Revision {
     pub files: Vec<(Arc<str>, Arc<str>)>,
     pub config: Arc<config::ConfigSource>,
     pub settings: StoreSettings,
+    /// What runs of the rules may wait for.
+    pub awaited: Vec<AwaitedSubject>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -35,6 +38,8 @@ pub struct StoreSettings {
     pub archive: Archive,
     /// Fields that are removed from events once no run needs them.
     pub redact: Vec<Path>,
+    /// Whether the ends of runs are noted for the exporter of traces.
+    pub traces: bool,
 }
 
 impl StoreSettings {
@@ -44,6 +49,7 @@ impl StoreSettings {
             retention: config.retention,
             archive: config.archive,
             redact: config.redact.clone(),
+            traces: config.traces.is_some(),
         }
     }
 
@@ -66,6 +72,8 @@ impl StoreSettings {
             limits: RunLimits {
                 backlog: MEMORY_BACKLOG,
                 per_rule_backlog: MEMORY_BACKLOG,
+                // Its process ends with the last run, and waits for no time between notices.
+                notice_every: Duration::ZERO,
                 ..RunLimits::default()
             },
             retention: Retention {
@@ -77,6 +85,7 @@ impl StoreSettings {
                 ..Archive::default()
             },
             redact: Vec::new(),
+            traces: false,
         }
     }
 }

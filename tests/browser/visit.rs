@@ -81,6 +81,7 @@ impl Visit {
             ("try", "/try?rule=page-urgent".to_owned()),
             ("deliveries", "/deliveries".to_owned()),
             ("confirm", format!("/confirm?command=retry&run={id}")),
+            ("pause", "/confirm/pause?target=everything".to_owned()),
             ("not-found", "/no-such-page".to_owned()),
         ]
     }

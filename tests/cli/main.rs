@@ -1,9 +1,16 @@
 //! Tests of the built program: output, exit codes and effects, for correct and for wrong use.
 
+mod backup;
 mod convert;
+mod environment;
 mod export;
 mod faults;
+mod hostile_text;
+mod init;
+mod man;
 mod many_rules;
 mod replay;
+mod senders;
 mod shared_store;
+mod tls;
 mod transcripts;

@@ -11,6 +11,7 @@ use flowtrigger_core::flow::decide::RunInput;
 use flowtrigger_core::flow::simulate::{Mock, Simulation, simulate};
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::RunState;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::call_result::CallResult;
 use flowtrigger_testing::{repository, rules};
 use jiff::Timestamp;
@@ -69,6 +70,7 @@ impl Bundle {
             error: &Value::Null,
             locals: &Value::Null,
             seed: "run",
+            links: AnswerLinks::Hidden,
         };
         let replies: BTreeMap<String, Vec<Mock>> = BTreeMap::new();
         let mut results = |call: &Call| -> Option<CallResult> {

@@ -35,12 +35,12 @@ fn configuration(path: &str) -> Config {
     rules::config(&repository::read(repository::path(path)))
 }
 
-fn compile(name: &str, text: &str, config: &Config) -> (RuleSet, Diagnostics) {
+pub fn compile(name: &str, text: &str, config: &Config) -> (RuleSet, Diagnostics) {
     rules::compile(&[(name, text)], config)
 }
 
 /// One line for each diagnostic: `code line:column message | help`.
-fn said(diagnostics: &Diagnostics) -> String {
+pub fn said(diagnostics: &Diagnostics) -> String {
     let lines = diagnostics.sorted().into_iter().map(|d| {
         let help = d.help.map(|help| format!(" | {help}")).unwrap_or_default();
         let severity = format!("{:?}", d.severity).to_lowercase();
@@ -136,38 +136,6 @@ fn every_mistake_in_a_bundle_is_reported_as_expected() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A job spec for an agent event, whose flow reads the body of the webhook.
-const AGENT: &str = r#"{"zis_template_version": "2019-10-14", "name": "agents", "resources": {
-  "job": {"type": "ZIS::JobSpec", "properties": {"name": "job", "event_source": "support", "event_type": "TYPE", "flow_name": "zis:acme_sync:flow:go"}},
-  "go": {"type": "ZIS::Flow", "properties": {"name": "go", "definition": {"StartAt": "A", "States": {"A": {"Type": "Succeed", "Message": "$.input.detail.new_state"}}}}}}}"#;
-
-#[test]
-fn a_declared_agent_type_is_recognised_and_an_undeclared_one_says_how_to_declare_it() {
-    let body = json!({"type": "zen:event-type:agent.state_changed", "id": "e1", "account_id": 1, "time": "2026-03-02T09:41:30Z", "subject": "zen:agent:7", "zendesk_event_version": "2022-11-06", "detail": {"agent_id": "7", "new_state": "online"}, "event": {}});
-    for word in ["agent.state_changed", "zen:event-type:agent.state_changed"] {
-        let text = AGENT.replace("TYPE", word);
-        let config = rules::config("event_types: [{ source: support, name: agent.state_changed }]");
-        let (set, diagnostics) = compile("b.json", &text, &config);
-        assert_eq!(said(&diagnostics), "", "{word}");
-        let event = flowtrigger_core::event::format::decode(body.clone(), &config.catalogue);
-        let event = event.expect("an event");
-        assert_eq!(event.warnings, Vec::<String>::new());
-        assert!(
-            set.rules[0].listens_to(&event.source, &event.event_type),
-            "{word}"
-        );
-        let (set, diagnostics) = compile("b.json", &text, &Config::default());
-        assert_eq!(set.rules.len(), 1);
-        let said = said(&diagnostics);
-        assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(said.starts_with("warning"), "{said}");
-        assert!(
-            said.contains("add `{ source: support, name: agent.state_changed }` to `event_types`"),
-            "{said}"
-        );
-    }
-}
-
 /// A bundle whose action requests an address that its flow computes.
 const ADDRESS: &str = r#"
 zis_template_version: "2019-10-14"
@@ -245,6 +213,7 @@ fn event() -> Event {
         about: Value::Null,
         format: "zis",
         warnings: Vec::new(),
+        trace: None,
     }
 }
 

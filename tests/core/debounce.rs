@@ -6,7 +6,9 @@ use std::time::Duration;
 use flowtrigger_core::gate::DebounceKeep as Keep;
 use flowtrigger_core::gate::debounce::{DebounceAction, DebounceCheck, DebounceWindow};
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::schedule::ScheduledDuration;
 use flowtrigger_testing::debounce_model::{Coming, Started, naive};
+use flowtrigger_testing::schedules::minutes;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -81,7 +83,14 @@ proptest! {
         quiet in 1..60_i64,
         further in proptest::option::of(0..120_i64),
         keep in prop_oneof![Just(Keep::First), Just(Keep::Last), Just(Keep::All)],
+        pattern in proptest::option::of(proptest::collection::vec(any::<bool>(), 4)),
     ) {
+        let pattern = pattern.filter(|pattern| pattern.contains(&true));
+        let during = pattern.as_deref().map(minutes);
+        let is_open = |second: i64| {
+            let minute = usize::try_from(second / 60).unwrap();
+            pattern.as_ref().is_none_or(|pattern| pattern[minute % pattern.len()])
+        };
         let at_most = further.map(|further| quiet + further);
         let mut second = 0;
         let coming: Vec<Coming> = gaps
@@ -91,14 +100,18 @@ proptest! {
                 (second, about)
             })
             .collect();
-        let span = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
+        let span = |seconds: i64| ScheduledDuration {
+            time: Duration::from_secs(seconds.unsigned_abs()),
+            during: during.clone(),
+        };
+        let (quiet_time, longest) = (span(quiet), at_most.map(span));
         let debounce = DebounceCheck {
-            quiet: span(quiet),
-            at_most: at_most.map(span),
+            quiet: &quiet_time,
+            at_most: longest.as_ref(),
             keep,
             value: "",
         };
-        let naive = naive(&coming, quiet, at_most, second + quiet);
+        let naive = naive(&coming, quiet, at_most, second + 4 * quiet + 240, is_open);
         prop_assert_eq!(decided(&debounce, &coming), naive);
     }
 }

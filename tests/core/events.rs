@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::FieldLookup;
-use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
+use flowtrigger_core::event::format::custom::{CustomFormat, ValueLocations};
 use flowtrigger_core::event::format::{decode, decode_described};
 use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::event::json::split::parse_many;
@@ -81,11 +81,37 @@ fn the_catalogue_is_complete_and_every_ticket_type_has_a_zis_sample() {
     let with_sample = with_sample.iter().filter(|t| sampled.contains(&t.name));
     assert_eq!(with_sample.count(), 30);
     assert_eq!(all.matching("support", "ticket.*").len(), 37);
-    assert_eq!(all.matching("support", "user.*").len(), 24);
-    assert_eq!(all.matching("support", "organization.*").len(), 4);
+    assert_eq!(all.matching("support", "user.*").len(), 27);
+    assert_eq!(all.matching("support", "organization.*").len(), 6);
     assert_eq!(all.matching("support", "customobject.*").len(), 3);
+    assert_eq!(all.matching("support", "messaging_ticket.*").len(), 1);
+    assert_eq!(all.matching("support", "article.*").len(), 11);
+    assert_eq!(all.matching("support", "community_post.*").len(), 14);
+    assert_eq!(all.matching("support", "agent.*").len(), 9);
+    assert_eq!(all.matching("support", "omnichannel_config.*").len(), 1);
     assert_eq!(all.matching("upmind", "ticket_message.*").len(), 11);
-    assert_eq!(all.sources(), ["support", "upmind"]);
+    assert_eq!(all.sources(), ["support", "upmind", "clock"]);
+}
+
+/// Families whose events only event webhooks contain.
+#[test]
+fn every_family_of_event_webhooks_has_a_sample_and_a_group() {
+    let sampled: BTreeSet<String> = tags("webhook").into_iter().map(|(_, tag)| tag).collect();
+    let groups = Catalogue::built_in().groups("support");
+    for (family, group) in [
+        ("user", "users"),
+        ("organization", "organizations"),
+        ("messaging_ticket", "messaging"),
+        ("article", "articles"),
+        ("community_post", "community"),
+        ("agent", "agents"),
+        ("omnichannel_config", "omnichannel"),
+    ] {
+        let has = |tag: &String| tag.starts_with(&format!("{family}."));
+        assert!(sampled.iter().any(has), "{family}");
+        let (_, types) = groups.iter().find(|(name, _)| *name == group).expect(group);
+        assert!(types.iter().all(|t| t.family() == family), "{group}");
+    }
 }
 
 #[test]
@@ -313,10 +339,10 @@ fn custom_sources_read_their_samples() {
         let description = CustomFormat {
             name: name.to_owned(),
             source: name.to_owned(),
-            event_type: TypeRule::Path(event_type.to_owned()),
-            id: id.map(str::to_owned),
-            key: Some(key.to_owned()),
-            time: Some(time.to_owned()),
+            event_type: ValueLocations::path(event_type),
+            id: id.map(ValueLocations::path).unwrap_or_default(),
+            key: ValueLocations::path(key),
+            time: ValueLocations::path(time),
             time_zone: None,
         };
         let file = format!("json/{}.json", name.replace('_', "-"));

@@ -7,8 +7,8 @@ use crate::suggestions::for_rule;
 fn an_unknown_type_hides_no_unknown_field() {
     let fields = "when: { ticket.stauts: x, current: y }\nflow: [ succeed: '{{ ticket.nope }}{{ comment.body }}' ]";
     for types in [
-        "ticket.Nope",
-        "[ticket.Nope, ticket.StatusChanged]",
+        "ticket.StatusChange",
+        "[ticket.StatusChange, ticket.StatusChanged]",
         "[ticket.solved]",
     ] {
         let text = format!("name: a\nevent_source: support\nevent_type: {types}\n{fields}\n");
@@ -21,6 +21,17 @@ fn an_unknown_type_hides_no_unknown_field() {
             assert!(found.contains(wrong), "{types}: {found}");
         }
         assert_eq!(found.lines().count(), 3, "{found}");
+    }
+    for types in ["ticket.Nope", "[ticket.Nope, ticket.StatusChanged]"] {
+        let text = format!("name: a\nevent_source: support\nevent_type: {types}\n{fields}\n");
+        let found = for_rule(&text);
+        for wrong in [
+            "`ticket.Nope` of `support` is not in the catalogue",
+            "the field `ticket.stauts`",
+            "`ticket.nope`",
+        ] {
+            assert!(found.contains(wrong), "{types}: {found}");
+        }
     }
     let text = format!("name: a\nevent_source: support\nevent_type: nothing.Known\n{fields}\n");
     assert_eq!(for_rule(&text).lines().count(), 1, "any field is possible");

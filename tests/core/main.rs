@@ -1,6 +1,7 @@
 //! Tests of the pure core: events, conditions, matching, flows, bundles, conversion and diagnostics, all in
 //! this process.
 
+mod bundle_event_types;
 mod bundle_runs;
 mod bundles;
 mod conditions;
@@ -15,5 +16,6 @@ mod jsonpath_conformance;
 mod many_rules;
 mod matching;
 mod mistakes;
+mod scheduled_gates;
 mod suggestions;
 mod yaml_conformance;

@@ -12,6 +12,10 @@ use flowtrigger_testing::{expected, repository, rules};
 
 /// The configuration for the rules of the cases.
 const CONFIG: &str = "
+schedules:
+  office: { zone: Europe/Berlin, hours: { mon-fri: '09:00-17:00' } }
+  monthly: { zone: UTC, hours: { mon: '09:00-09:30' } }
+  christmas: { zone: UTC, hours: {}, exceptions: { 2026-12-24: '09:00-12:00' } }
 vars: { desk: 'https://desk.example', tier: gold }
 connections:
   chat: { base_url: 'outbox:chat' }

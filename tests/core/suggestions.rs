@@ -98,10 +98,13 @@ fn paths_of_a_source_are_checked() {
 #[test]
 fn schemes_of_other_senders_name_what_can_be_done() {
     for (scheme, help) in [
-        ("stripe", "cannot be described yet"),
-        ("svix", "write `standard_webhooks`"),
-        ("gitlab", "plain text in the header `X-Gitlab-Token`"),
+        ("paddle", "timestamp: { field: ts }"),
+        ("clerk", "write `svix`"),
+        ("whatsapp", "write `meta`"),
         ("token", "write `bearer`"),
+        ("stripes", "did you mean `stripe`?"),
+        ("pagerdutty", "did you mean `pagerduty`?"),
+        ("mystery", "write one of zendesk, upmind"),
     ] {
         let lines = for_config(&format!(
             "sources: {{ am: {{ event_type: t, verify: {scheme}, secrets: [K] }} }}\n"
@@ -167,7 +170,7 @@ fn words_in_a_rule_name_what_does_it_here() {
             "event_type: ticket.created",
             "did you mean `ticket.TicketCreated`?",
         ),
-        ("threshold: 3", "a rule cannot count events yet"),
+        ("threshold: 3", "write `count: {"),
         ("connections: {}", "it belongs in flowtrigger.yaml"),
         ("listen: 127.0.0.1:1", "it belongs in flowtrigger.yaml"),
         ("retention: { for: 1d }", "it belongs in flowtrigger.yaml"),
@@ -277,24 +280,32 @@ fn words_in_the_configuration_name_what_does_it_here() {
             "auth: { bearer:",
         ),
         (
-            "connections: { a: { base_url: 'outbox:a', retry: 3 } }",
+            "connections: { a: { base_url: 'outbox:a', retries: 3 } }",
+            "write `retry: { for: 8h }`",
+        ),
+        (
+            "connections: { a: { base_url: 'outbox:a', breaker: { threshold: 3 } } }",
+            "write `failures: 5`",
+        ),
+        (
+            "connections: { a: { base_url: 'outbox:a', path: /x } }",
             "it belongs in a step",
         ),
         (
-            "sources: { support: { verify: stripe } }",
-            "which cannot be described yet",
+            "sources: { support: { verify: twilio } }",
+            "there is no preset for this sender",
         ),
         (
-            "sources: { support: { verify: { stripe: {} } } }",
-            "which cannot be described yet",
+            "sources: { support: { verify: { twilio: {} } } }",
+            "there is no preset for this sender",
         ),
         (
-            "sources: { support: { verify: ed25519 } }",
-            "public key are not supported",
+            "sources: { support: { verify: jwt } }",
+            "only `ed25519` is supported",
         ),
         (
-            "sources: { support: { verify: { ed25519: { key: a } } } }",
-            "public key are not supported",
+            "sources: { support: { verify: { ed25519: { header: X-A, key: a } } } }",
+            "the form of the public key is recognised",
         ),
     ] {
         let found = for_config(text);

@@ -4,31 +4,45 @@ use std::fs;
 
 use flowtrigger_core::compile::flow::action::STEP;
 use flowtrigger_core::config::archive::ARCHIVE;
+use flowtrigger_core::config::breaker::BREAKER;
 use flowtrigger_core::config::commands::COMMANDS;
 use flowtrigger_core::config::connection::CONNECTION;
 use flowtrigger_core::config::limits::LIMITS;
 use flowtrigger_core::config::listen::LISTEN;
 use flowtrigger_core::config::loop_guard::LOOP_GUARD;
+use flowtrigger_core::config::metrics_listener::METRICS;
 use flowtrigger_core::config::outgoing::OUTGOING;
 use flowtrigger_core::config::page::PAGE;
 use flowtrigger_core::config::retention::RETENTION;
+use flowtrigger_core::config::retry::OUTAGE_RETRY;
+use flowtrigger_core::config::schedules::SCHEDULE;
 use flowtrigger_core::config::source::SOURCE;
 use flowtrigger_core::config::store::STORE;
-use flowtrigger_core::config::verification::VERIFY;
-use flowtrigger_core::config::verification::hmac::HMAC;
+use flowtrigger_core::config::tls::{CLIENT_TLS, SERVER_TLS};
+use flowtrigger_core::config::traces::TRACES;
+use flowtrigger_core::config::verification::GENERIC;
+use flowtrigger_core::config::verification::preset::{EventTypeLocation, PRESETS, PresetKind};
+use flowtrigger_core::config::verification::signature::{ED25519, HMAC};
+use flowtrigger_core::config::verification::token::TOKEN;
 use flowtrigger_core::config::vocabulary::CONFIG;
 use flowtrigger_core::document::vocabulary::{Support, Vocabulary};
 use flowtrigger_core::flow::vocabulary::command::{CONFINE, EXEC};
 use flowtrigger_core::flow::vocabulary::http::HTTP;
+use flowtrigger_core::flow::vocabulary::waiting::WAIT_FOR;
 use flowtrigger_core::flow::vocabulary::{BRANCH, FLOW, JQ, RETRY, WAIT};
-use flowtrigger_core::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE};
+use flowtrigger_core::gate::vocabulary::{
+    COUNT, DEBOUNCE, DEDUPE, SEQUENCE, SEQUENCE_STEP, THROTTLE,
+};
 use flowtrigger_core::language::operator::SPECS;
 use flowtrigger_core::language::template::filter::FILTERS;
+use flowtrigger_core::rule::test::vocabulary::AWAITED;
 use flowtrigger_core::rule::test::{TEST, TEST_EVENT};
-use flowtrigger_core::rule::vocabulary::JOBSPEC;
+use flowtrigger_core::rule::vocabulary::{EVERY, JOBSPEC};
 
 use crate::docs;
 use crate::docs::{documents, read, root};
+use crate::log_lines;
+use crate::senders;
 
 fn keys(vocabulary: &Vocabulary) -> String {
     let built = vocabulary
@@ -59,6 +73,28 @@ fn filters() -> String {
     table("filter", rows)
 }
 
+/// The known senders: how they sign, and where they put the id of a delivery and the type of an event.
+fn presets() -> String {
+    let rows = PRESETS.iter().map(|preset| {
+        let header = preset.header();
+        let signed = match &preset.kind {
+            PresetKind::Signature(row) => format!("`{}`", row.signed),
+            PresetKind::Token(_) => "–".to_owned(),
+        };
+        let event_type = preset.event_type.map(|location| match location {
+            EventTypeLocation::Header(header) => format!("`{header}`"),
+            EventTypeLocation::Body(path) => format!("`{path}` in the body"),
+        });
+        let id = preset.delivery_id.map(|id| format!("`{id}`"));
+        let [id, event_type] = [id, event_type].map(|text| text.unwrap_or_else(|| "–".to_owned()));
+        let (name, summary) = (preset.name, preset.summary);
+        format!("| `{name}` | {summary} | `{header}` | {signed} | {id} | {event_type} |\n")
+    });
+    let head = "| scheme | description | header | signed content | delivery id | event type |";
+    let rows: String = rows.collect();
+    format!("{head}\n|---|---|---|---|---|---|\n{rows}")
+}
+
 fn table(first: &str, rows: impl Iterator<Item = String>) -> String {
     let rows: String = rows.collect();
     format!("| {first} | description |\n|---|---|\n{rows}")
@@ -69,9 +105,13 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
     vec![
         ("docs/rules.md", "rule", keys(&JOBSPEC)),
         ("docs/rules.md", "operators", operators()),
+        ("docs/every.md", "every", keys(&EVERY)),
         ("docs/gates.md", "dedupe", keys(&DEDUPE)),
         ("docs/gates.md", "debounce", keys(&DEBOUNCE)),
         ("docs/gates.md", "throttle", keys(&THROTTLE)),
+        ("docs/gates.md", "count", keys(&COUNT)),
+        ("docs/gates.md", "sequence", keys(&SEQUENCE)),
+        ("docs/gates.md", "sequence-step", keys(&SEQUENCE_STEP)),
         ("docs/steps.md", "step", keys(&STEP)),
         ("docs/steps.md", "http", keys(&HTTP)),
         ("docs/steps.md", "exec", keys(&EXEC)),
@@ -80,16 +120,28 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ("docs/flows.md", "branch", keys(&BRANCH)),
         ("docs/flows.md", "wait", keys(&WAIT)),
         ("docs/flows.md", "jq", keys(&JQ)),
+        ("docs/waiting.md", "wait_for", keys(&WAIT_FOR)),
+        ("docs/waiting.md", "awaited mock", keys(&AWAITED)),
         ("docs/flows.md", "flow", keys(&FLOW)),
         ("docs/templates.md", "filters", filters()),
         ("docs/testing.md", "test", keys(&TEST)),
         ("docs/testing.md", "test_event", keys(&TEST_EVENT)),
         ("docs/configuration.md", "config", keys(&CONFIG)),
+        ("docs/schedules.md", "schedule", keys(&SCHEDULE)),
         ("docs/configuration.md", "connection", keys(&CONNECTION)),
+        ("docs/configuration.md", "outage_retry", keys(&OUTAGE_RETRY)),
+        ("docs/configuration.md", "breaker", keys(&BREAKER)),
         ("docs/sources.md", "source", keys(&SOURCE)),
-        ("docs/sources.md", "verify", keys(&VERIFY)),
+        ("docs/sources.md", "presets", presets()),
+        ("docs/sources.md", "verify", keys(&GENERIC)),
         ("docs/sources.md", "hmac", keys(&HMAC)),
+        ("docs/sources.md", "ed25519", keys(&ED25519)),
+        ("docs/sources.md", "token", keys(&TOKEN)),
+        ("docs/senders.md", "senders", senders::table()),
         ("docs/network.md", "listen", keys(&LISTEN)),
+        ("docs/network.md", "server_tls", keys(&SERVER_TLS)),
+        ("docs/network.md", "metrics", keys(&METRICS)),
+        ("docs/configuration.md", "client_tls", keys(&CLIENT_TLS)),
         ("docs/page.md", "page", keys(&PAGE)),
         ("docs/configuration.md", "store", keys(&STORE)),
         ("docs/network.md", "outgoing", keys(&OUTGOING)),
@@ -98,6 +150,8 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ("docs/operations.md", "archive", keys(&ARCHIVE)),
         ("docs/operations.md", "retention", keys(&RETENTION)),
         ("docs/operations.md", "limits", keys(&LIMITS)),
+        ("docs/operations.md", "traces", keys(&TRACES)),
+        ("docs/log.md", "log messages", log_lines::table()),
     ]
 }
 

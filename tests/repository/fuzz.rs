@@ -44,7 +44,7 @@ macro_rules! replayed {
 }
 
 replayed! {
-    conditions config decoders described json many operators paths patterns rules signatures signed templates
+    conditions config decoders described forms json many operators paths patterns rules signatures signed templates
 }
 
 #[test]

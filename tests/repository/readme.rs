@@ -325,6 +325,9 @@ fn yaml_blocks_load() {
 fn check(block: &Block) -> Output {
     const HEADER: &str = "name: block\nevent_source: support\nevent_type: ticket.PriorityChanged\n";
     const FLOW: &str = "flow: [{ succeed: done }]\n";
+    // The schedule that documents name.
+    const SCHEDULES: &str =
+        "schedules: { office: { zone: Europe/Berlin, hours: { mon-fri: \"09:00-18:00\" } } }\n";
     let body = &block.body;
     let mut config = fs::read_to_string(root().join("flowtrigger.yaml")).expect("a configuration");
     let rule = match block.marker.strip_prefix("fragment: ") {
@@ -340,6 +343,9 @@ fn check(block: &Block) -> Output {
             format!("{HEADER}{FLOW}")
         }
     };
+    if !config.contains("\nschedules:") && !config.starts_with("schedules:") {
+        config.push_str(SCHEDULES);
+    }
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("rules")).expect("a folder");
     fs::write(folder.path().join("rules/block.yaml"), rule).expect("a writable file");

@@ -2,8 +2,10 @@
 //! failure.
 
 mod attack;
+mod certificates;
 mod cluster;
 mod crash;
 mod durability;
 mod page;
 mod scheduling;
+mod service_manager;

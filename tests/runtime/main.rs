@@ -5,3 +5,4 @@ mod daemon;
 mod history;
 mod on_postgres;
 mod page;
+mod traces;

@@ -6,7 +6,7 @@ use flowtrigger_testing::postgres::server;
 use flowtrigger_testing::test_store::ON_POSTGRES;
 
 /// The modules whose tests open stores.
-const MODULES: [&str; 2] = ["daemon::", "page::"];
+const MODULES: [&str; 3] = ["daemon::", "page::", "traces::"];
 
 /// Tests that have no meaning on Postgres, and why.
 const ELSEWHERE: &[(&str, &str)] = &[

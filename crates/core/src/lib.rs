@@ -47,7 +47,11 @@ pub mod rule;
 #[doc(hidden)]
 pub mod run;
 #[doc(hidden)]
+pub mod schedule;
+#[doc(hidden)]
 pub mod secret;
+#[doc(hidden)]
+pub mod suspension;
 
 pub use crate::api::{LoadError, Timestamp, load, load_config, load_with_warnings};
 pub use crate::config::Config;

@@ -25,6 +25,8 @@ pub enum SecretSource {
     Env(String),
     /// A file that holds the value, or a folder that holds a file named like the secret.
     File(PathBuf),
+    /// A credential that the service manager gives to the daemon: a file of this name in `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
 }
 
 impl SecretSource {

@@ -10,9 +10,9 @@ use serde_json::Value;
 use crate::repository;
 
 /// The commands whose JSON has a schema.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 17] = [
     "why", "runs", "run", "dry-run", "send", "events", "check", "replay", "test", "status", "push",
-    "move",
+    "move", "reload", "backup", "restore", "pause", "resume",
 ];
 
 thread_local! {
@@ -62,6 +62,7 @@ pub fn assert_documented(arguments: &[&str], stdout: &str) {
             "runs" if document.get("kind").is_some() => "replay",
             // `test.schema.json` describes the files of tests.
             "test" => "test-results",
+            "resume" => "pause",
             command => command,
         };
         VALIDATORS.with_borrow_mut(|validators| {

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,12 @@ use serde_json::Value;
 
 use crate::http_wire::{Connection, Message, request};
 use crate::program::assert_no_panic;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{ActivatingSockets, Sandbox};
 use crate::wait::{TIMEOUT, wait_until};
+
+/// The option with the time between two looks at files.
+const WATCH_OPTION: &str = "--watch-interval";
+const WATCH_MILLISECONDS: u32 = 25;
 
 pub struct DaemonProcess {
     child: Child,
@@ -68,6 +72,26 @@ impl DaemonProcess {
         address.to_owned()
     }
 
+    /// Starts a daemon that loads changed files, and looks at them often.
+    #[track_caller]
+    pub fn start_watching(sandbox: &Sandbox) -> Self {
+        let interval = WATCH_MILLISECONDS.to_string();
+        Self::start_with(
+            sandbox,
+            &["--listen", "127.0.0.1:0", WATCH_OPTION, &interval],
+        )
+    }
+
+    /// Starts a daemon in the place of a shell that has executed a command before.
+    #[track_caller]
+    pub fn start_after(sandbox: &Sandbox, shell: &str) -> Self {
+        let arguments = Self::arguments(&["--listen", "127.0.0.1:0"]);
+        let mut command = sandbox.command_after(shell, &arguments);
+        let mut daemon = Self::spawn_command(sandbox, command.stdout(Stdio::null()));
+        assert!(daemon.wait_until_listening(), "{}", daemon.log());
+        daemon
+    }
+
     /// The path of the admin socket.
     pub fn socket(&self) -> &Path {
         &self.socket
@@ -79,9 +103,30 @@ impl DaemonProcess {
     }
 
     fn spawn_with(sandbox: &Sandbox, arguments: &[&str]) -> Self {
-        let arguments = [&["daemon", "--log-format", "json"], arguments].concat();
-        let mut command = sandbox.command(&arguments);
-        let mut child = command.stdout(Stdio::null()).spawn().expect("it starts");
+        let mut command = sandbox.command(&Self::arguments(arguments));
+        Self::spawn_command(sandbox, command.stdout(Stdio::null()))
+    }
+
+    /// Starts a daemon on sockets that are open already, as a service manager does, and waits until it listens.
+    #[track_caller]
+    pub fn start_activated(sandbox: &Sandbox, sockets: ActivatingSockets<'_>) -> Self {
+        let mut command = sandbox.activated_command(sockets, &Self::arguments(&[]));
+        let mut daemon = Self::spawn_command(sandbox, &mut command);
+        assert!(daemon.wait_until_listening(), "{}", daemon.log());
+        daemon
+    }
+
+    fn arguments<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+        let mut all = [&["daemon", "--log-format", "json"], arguments].concat();
+        if !arguments.contains(&WATCH_OPTION) {
+            // A test says itself when rules are loaded.
+            all.push("--no-watch");
+        }
+        all
+    }
+
+    fn spawn_command(sandbox: &Sandbox, command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("it starts");
         let log = Arc::new(Log::default());
         let stderr = child.stderr.take().expect("standard error is piped");
         let kept = Arc::clone(&log);
@@ -256,6 +301,14 @@ impl DaemonProcess {
         });
         let mut connection = Connection::new(stream.expect("a connection"));
         connection.send(method, path, "").expect("a response")
+    }
+
+    /// The value of a metric with its labels, as it is written in `/metrics`; 0 if there is none.
+    pub fn metric(&self, name: &str) -> f64 {
+        let metrics = self.get("/metrics").body;
+        let mut lines = metrics.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.parse().expect("a number"))
     }
 
     /// The number of runs in a state.

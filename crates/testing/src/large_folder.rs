@@ -130,6 +130,7 @@ impl Writer {
                 .collect(),
             config: Arc::clone(rules.rules[0].version.config()),
             settings,
+            awaited: Vec::new(),
         };
         let revision = store.set_revision(revision).await.expect("a revision");
         Self {
@@ -157,17 +158,17 @@ impl Writer {
             };
             if number % MATCHING == 0 {
                 let rule = &self.rules.rules[number / MATCHING % RULES];
+                let planned = PlannedRun {
+                    lane: None,
+                    loop_ask: None,
+                    asks: Vec::new(),
+                    ..PlannedRun::new(rule, &event)
+                };
                 matched.push(IncomingEvent {
                     event: Arc::new(event),
                     received,
                     revision: self.revision,
-                    planned: vec![PlannedRun {
-                        rule: Arc::clone(rule),
-                        mode: rule.mode,
-                        lane: None,
-                        loop_ask: None,
-                        asks: Vec::new(),
-                    }],
+                    planned: vec![planned],
                     occasion: ArrivalKind::Delivery,
                     delivery: part,
                 });
@@ -328,6 +329,7 @@ fn end(run: usize, dies: bool) -> (Vec<LogEntry>, RunState) {
             retry_after: None,
             status: Some(503),
             effect: CallEffect::Possible,
+            during_outage: false,
         })
     };
     let answer = json!({"status": 200, "body": {"text": "x".repeat(400)}});

@@ -12,6 +12,7 @@
 //! | a Postgres server, and a proxy that loses and delays what it carries | [`postgres`], [`fault_proxy`] |
 //! | a browser | [`browser`] |
 //! | a server that records requests | [`receiver`] |
+//! | certificates, a client with TLS, and a server with TLS that records requests | [`certificates`], [`tls_client`], [`tls_receiver`] |
 //! | signed requests, HTTP by hand | [`sender`], [`http_wire`] |
 //! | rules and configurations from texts | [`rules`] |
 //! | files of the repository, expected output | [`repository`], [`expected`] |
@@ -20,6 +21,7 @@
 
 pub mod answers;
 pub mod browser;
+pub mod certificates;
 pub mod clock;
 pub mod daemon;
 pub mod data_folder;
@@ -36,9 +38,12 @@ pub mod reference;
 pub mod repository;
 pub mod rules;
 pub mod sandbox;
+pub mod schedules;
 pub mod sender;
 pub mod strategy;
 pub mod support_desk;
 pub mod test_daemon;
 pub mod test_store;
+pub mod tls_client;
+pub mod tls_receiver;
 pub mod wait;

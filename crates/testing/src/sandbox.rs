@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,6 +14,13 @@ use crate::answers::assert_documented;
 use crate::program::{self, Output};
 use crate::test_store::store_server;
 use crate::wait::wait_until;
+
+/// The sockets that a service manager holds for a daemon.
+#[derive(Clone, Copy)]
+pub struct ActivatingSockets<'a> {
+    pub events: &'a TcpListener,
+    pub page: Option<&'a TcpListener>,
+}
 
 /// Deleted when it is dropped.
 pub struct Sandbox {
@@ -85,6 +94,39 @@ impl Sandbox {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program::command(&self.program, self.folder.path(), arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The program in this folder, in the place of a shell that has executed a command before.
+    pub fn command_after(&self, shell: &str, arguments: &[&str]) -> Command {
+        let script = format!("{shell}; exec \"$0\" \"$@\"");
+        let mut command = program::command("sh", self.folder.path(), &["-c", &script]);
+        command.arg(&self.program).args(arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The program in this folder with sockets that a service manager has opened: descriptor 3 is the one for events, and
+    /// descriptor 4 the one for the page.
+    pub fn activated_command(&self, sockets: ActivatingSockets<'_>, arguments: &[&str]) -> Command {
+        // Descriptors other than the standard ones are not passed to a child process, so a shell moves them.
+        let script = match sockets.page {
+            None => "exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_FDNAMES=events",
+            Some(_) => {
+                "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_FDS=2 LISTEN_FDNAMES=events:page"
+            }
+        };
+        let script = format!("{script} LISTEN_PID=$$; exec \"$0\" \"$@\"");
+        let program = self.program.to_str().expect("UTF-8");
+        let arguments = [&["-c", &script, program], arguments].concat();
+        let mut command = program::command("sh", self.folder.path(), &arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let inherited = |socket: &TcpListener| {
+            let socket = socket.try_clone().expect("a descriptor is free");
+            Stdio::from(OwnedFd::from(socket))
+        };
+        command.stdin(inherited(sockets.events));
+        command.stdout(sockets.page.map_or_else(Stdio::null, inherited));
         command
     }
 

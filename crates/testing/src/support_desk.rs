@@ -256,7 +256,7 @@ impl SupportDesk {
 fn configuration(chat: &Receiver, pager: &Receiver) -> String {
     let (chat, pager) = (chat.url(""), pager.url(""));
     format!(
-        "outgoing: {{ allow: [127.0.0.1] }}\nconnections:\n  chat: {{ base_url: \"{chat}\" }}\n  pager: {{ base_url: \"{pager}\" }}\n\
+        "outgoing: {{ allow: [127.0.0.1] }}\nconnections:\n  chat: {{ base_url: \"{chat}\" }}\n  pager: {{ base_url: \"{pager}\", breaker: off }}\n\
          sources:\n  support: {{}}\n  shop: {{ event_type: {{ path: kind }}, id: none, key: number }}\n"
     )
 }

@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 use crate::test_store::{empty_store, is_on_postgres};
 pub use crate::wait::within_timeout as soon;
 
+/// In the text of the rules: what stands before it is the configuration.
+pub const CONFIG_END: &str = "\n# The rules:\n";
+
 pub fn client() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
@@ -113,6 +116,13 @@ fn paths(rules: &str) -> (tempfile::TempDir, RulebookPaths) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rules");
     std::fs::create_dir(&path).unwrap();
+    let (config, rules) = match rules.split_once(CONFIG_END) {
+        Some((config, rules)) => (Some(config), rules),
+        None => (None, rules),
+    };
+    if let Some(config) = config {
+        std::fs::write(folder.path().join("flowtrigger.yaml"), config).unwrap();
+    }
     std::fs::write(path.join("rules.yaml"), rules).unwrap();
     let paths = RulebookPaths {
         config: ConfigFile::IfThere(folder.path().join("flowtrigger.yaml")),

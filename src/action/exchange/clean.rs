@@ -1,10 +1,11 @@
 //! Cleans the texts of an exchange and cuts them to their budget: values of secrets become names, values of
-//! redacted fields are replaced, also where only the beginning of one is left.
+//! redacted fields and the tokens of answer links are replaced, also where only the beginning of one is left.
 
 use std::borrow::Cow;
 
 use super::field_mask::FieldMask;
 use crate::action::secret::SecretStore;
+use flowtrigger_core::run::answer_link::{hide_tokens, hide_tokens_in_tail};
 use flowtrigger_core::run::exchange::{BodyContent, CapturedBody, ExchangeText, TextBudget};
 
 /// Whether a text has its end.
@@ -39,19 +40,19 @@ impl TextCleaner<'_> {
     /// Cleans a whole text.
     pub(super) fn text(&self, text: &str) -> String {
         let clean = self.secrets.redact(text);
-        self.mask.text(&clean).into_owned()
+        hide_tokens(&self.mask.text(&clean)).into_owned()
     }
 
     /// Cleans a text whose end is missing.
     fn head(&self, text: &str) -> String {
         let clean = self.secrets.redact_head(text);
-        self.mask.head(&clean)
+        hide_tokens(&self.mask.head(&clean)).into_owned()
     }
 
     /// Cleans a text whose beginning is missing.
     fn tail(&self, text: &str) -> String {
         let clean = self.secrets.redact_tail(text);
-        self.mask.tail(&clean)
+        hide_tokens_in_tail(&self.mask.tail(&clean)).into_owned()
     }
 
     /// A body as it is kept, from its beginning.

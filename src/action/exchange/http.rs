@@ -11,6 +11,7 @@ use crate::action::secret::SecretStore;
 use flowtrigger_core::flow::call::{Auth, HttpCall, RequestBody};
 use flowtrigger_core::language::rendered_text::RenderedText;
 use flowtrigger_core::path::redact::REDACTED;
+use flowtrigger_core::run::answer_link::hide_tokens;
 use flowtrigger_core::run::exchange::{
     CapturedBody, ConnectionUse, Exchange, ExchangeHeader, ExchangePart, ExchangeText,
     ExchangeTiming, FollowedRedirect, HttpAnswer, HttpExchange, RequestChanges, TextBudget,
@@ -135,7 +136,7 @@ impl ExchangeRecorder {
 
     /// The response was a redirect that is followed.
     pub(in crate::action) fn redirected(&self, status: u16, url: &str) {
-        let url = self.mask.text(url).into_owned();
+        let url = hide_tokens(&self.mask.text(url)).into_owned();
         self.connection.set(Default::default());
         self.change_http(|http, _| {
             (http.response, http.address) = (None, None);

@@ -72,6 +72,7 @@ mod tests {
             method: "GET".into(),
             url,
             connection: None,
+            tls: None,
             headers: vec![],
             body: None,
             auth: None,

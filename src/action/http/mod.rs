@@ -1,7 +1,9 @@
 //! Sends one HTTP request, follows redirects, and describes each kind of failure.
 //! The egress guard checks every hop; one time limit covers all of them.
 
+mod client;
 mod connection;
+mod connection_tls;
 pub mod egress_guard;
 mod label;
 mod redirect;
@@ -11,80 +13,26 @@ mod response;
 use std::error::Error;
 use std::io;
 use std::iter;
-use std::sync::Arc;
 
-use reqwest::redirect::Policy;
-use reqwest::{Body, Client, ClientBuilder, Request, Response};
+use reqwest::{Body, Client, Request, Response};
+use rustls::AlertDescription;
 
 use crate::action::exchange::{ExchangeRecorder, RequestKind};
 use crate::action::outbox::Outbox;
 use crate::action::secret::SecretStore;
 use crate::action::{PerformCall, Performer, excerpt};
-use connection::{MeasureConnections, measured};
-use egress_guard::{EgressGuard, Resolver};
-use flowtrigger_core::egress::policy::{EgressPolicy, EgressProxy};
+use connection::measured;
 use flowtrigger_core::flow::call::HttpCall;
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use label::RequestLabel;
 use request::PreparedRequest;
 use response::ReceivedResponse;
 
+pub(super) use client::HttpClient;
+pub use connection_tls::{ConnectionTls, ConnectionTlsError};
+
 /// Characters of an address in a message.
 const MAX_SHOWN_CHARS: usize = 200;
-
-/// The HTTP client with its connection pool, and the guard of its connections.
-#[derive(Clone)]
-pub(super) struct HttpClient {
-    client: Client,
-    guard: EgressGuard,
-}
-
-impl HttpClient {
-    pub(super) fn new(
-        outgoing: &EgressPolicy,
-        resolver: Arc<dyn Resolver>,
-    ) -> Result<Self, reqwest::Error> {
-        // An error means that a provider is installed already, which is enough.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let guard = EgressGuard::new(outgoing, resolver);
-        let build = |builder: ClientBuilder| builder.dns_resolver(Arc::new(guard.clone())).build();
-        let client = build(client_builder(outgoing.proxy.as_ref())?);
-        let client = client.or_else(|error| {
-            // Without certificate authorities, plain http still works.
-            tracing::warn!(
-                %error,
-                "no https request can succeed: no certificate authorities were found on this \
-                 machine; install `ca-certificates` or set `SSL_CERT_FILE`"
-            );
-            build(client_builder(outgoing.proxy.as_ref())?.tls_certs_only([]))
-        })?;
-        Ok(Self { client, guard })
-    }
-
-    /// This client if the policy is the same, else a new one: open connections were checked by the policy of the
-    /// time when they were opened.
-    pub(super) fn renewed(
-        &self,
-        outgoing: &EgressPolicy,
-        resolver: Arc<dyn Resolver>,
-    ) -> Result<Self, reqwest::Error> {
-        match self.guard.has_policy(outgoing) {
-            true => Ok(self.clone()),
-            false => Self::new(outgoing, resolver),
-        }
-    }
-}
-
-fn client_builder(proxy: Option<&EgressProxy>) -> Result<ClientBuilder, reqwest::Error> {
-    let builder = Client::builder()
-        .redirect(Policy::none())
-        .connector_layer(MeasureConnections);
-    Ok(match proxy {
-        None => builder.no_proxy(),
-        Some(EgressProxy::Environment) => builder,
-        Some(EgressProxy::Address(url)) => builder.proxy(reqwest::Proxy::all(url)?),
-    })
-}
 
 impl PerformCall for HttpCall {
     async fn perform(
@@ -115,12 +63,20 @@ async fn send(
     let PreparedRequest { request, secrets } =
         request::prepare(&client.client, call, idempotency_key, secrets, &label)
             .map_err(CallFailure::without_effect)?;
+    let own_client = client.for_call(call).await;
+    let own_client = own_client.map_err(|error| {
+        let name = call.connection.as_deref().unwrap_or_default();
+        let failure = label.transient(format_args!("`connections.{name}.tls`: {error}"));
+        failure.without_effect()
+    })?;
     let size = request.body().and_then(Body::as_bytes).map(<[u8]>::len);
     let size = size.map(|size| size as u64);
     let kind = RequestKind::Server;
     recorder.request(call, kind, idempotency_key, (&secrets, size));
     let hops = RedirectedRequest {
         client,
+        own_client: &own_client,
+        origin: request.url().origin(),
         call,
         secrets: &secrets,
         cap: performer.options.response_cap,
@@ -139,6 +95,10 @@ async fn send(
 /// One request and the redirects that its step allows.
 struct RedirectedRequest<'j> {
     client: &'j HttpClient,
+    /// The client of the connection, which may present a certificate.
+    own_client: &'j Client,
+    /// The origin of the first request.
+    origin: url::Origin,
     call: &'j HttpCall,
     secrets: &'j SecretStore,
     cap: usize,
@@ -154,10 +114,15 @@ impl RedirectedRequest<'_> {
         let mut request = request;
         let mut hop: Option<RequestLabel> = None;
         let mut left = self.call.redirects;
+        let mut client = self.own_client;
         loop {
+            // The certificate is for the first receiver, as its credentials are: see `redirect::follow`.
+            if request.url().origin() != self.origin {
+                client = &self.client.client;
+            }
             let label = hop.as_ref().unwrap_or(first);
             let repeat = (self.call.redirects > 0).then(|| request.try_clone());
-            let response = self.send(request, label).await;
+            let response = self.send(client, request, label).await;
             // The request before the redirect arrived.
             let response = match &hop {
                 Some(_) => response.map_err(after_a_redirect)?,
@@ -185,12 +150,17 @@ impl RedirectedRequest<'_> {
         }
     }
 
-    async fn send(&self, request: Request, label: &RequestLabel) -> Result<Response, CallFailure> {
+    async fn send(
+        &self,
+        client: &Client,
+        request: Request,
+        label: &RequestLabel,
+    ) -> Result<Response, CallFailure> {
         let guard = &self.client.guard;
         guard
             .check(request.url())
             .map_err(|denied| egress_guard::failure(&denied, label, self.secrets))?;
-        let executed = self.client.client.execute(request);
+        let executed = client.execute(request);
         let record = self.recorder.connection();
         let sent = measured(record, executed).await;
         sent.map_err(|error| {
@@ -284,9 +254,18 @@ fn describe_connection_error(
 ) -> CallFailure {
     let peer = &label.peer;
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+        if is_about_client_certificate(tls) {
+            // The server ends the handshake before it reads a request.
+            let failure = label.transient(format_args!(
+                "`{peer}` does not accept our client certificate ({}); set `tls.certificate` and `tls.key` of the connection, and check that the server knows their authority",
+                secrets.redact(&tls.to_string())
+            ));
+            return failure.without_effect();
+        }
         return label.transient(format_args!(
             "no secure connection to `{peer}` ({}); check its certificate and that this port \
-             is an https port, or add its authority to this machine's (`SSL_CERT_FILE`)",
+             is an https port, or add its authority to this machine's (`SSL_CERT_FILE`) or as \
+             `tls.ca` to its connection",
             secrets.redact(&tls.to_string())
         ));
     }
@@ -315,6 +294,22 @@ fn describe_connection_error(
             secrets.redact(&root(error))
         )),
     }
+}
+
+/// Whether the server asked for a client certificate and did not accept what it got.
+fn is_about_client_certificate(error: &rustls::Error) -> bool {
+    matches!(
+        error,
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA
+        )
+    )
 }
 
 /// The innermost cause is the most specific.

@@ -140,6 +140,7 @@ mod tests {
             method: "POST".into(),
             url: RenderedText::default(),
             connection: None,
+            tls: None,
             headers: vec![],
             body,
             auth: None,

@@ -167,6 +167,7 @@ impl ReceivedResponse {
                 .and_then(|value| retry_after::parse(value, Timestamp::now())),
             status: Some(status.as_u16()),
             effect: effect_of(status),
+            during_outage: false,
         }
     }
 
@@ -179,7 +180,7 @@ impl ReceivedResponse {
                 .into();
         }
         if is_transient(self.status.as_u16()) {
-            return "this may be temporary; the step's `retry` sets the number of attempts".into();
+            return "this may be temporary; `retry` of the step, or of its connection, says how long it is attempted again".into();
         }
         let advice = match self.status.as_u16() {
             401 | 403 => "check the step's credentials and their permissions",

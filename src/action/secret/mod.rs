@@ -341,6 +341,15 @@ mod tests {
             message.contains("does not exist; write the value to it"),
             "{message}"
         );
+        let denied = MissingSecret {
+            why: "cannot be read: permission denied".to_owned(),
+            ..missing[0].clone()
+        };
+        let message = denied.to_string();
+        assert!(
+            message.ends_with("give the user that runs flowtrigger read permission"),
+            "{message}"
+        );
         let failure = secrets
             .expose_text(&text(SecretEncoding::Plain))
             .err()

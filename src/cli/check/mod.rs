@@ -1,13 +1,15 @@
 //! `check`: reports all problems in rules, tests and configuration, each with its location.
 //! The other commands load whatever passes it.
 
-mod public_listener;
+mod listeners;
+mod tls_files;
 mod unset_secrets;
 
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
@@ -74,7 +76,12 @@ fn read(places: &RulebookPaths) -> LoadedRulebook {
     let suite = gather(&loaded.rulebook, missing);
     loaded.rulebook.files = suite.files.into();
     loaded.diagnostics.extend(suite.diagnostics);
-    public_listener::warn(&loaded.rulebook.config, &mut loaded.diagnostics);
+    listeners::check(&loaded.rulebook.config, &mut loaded.diagnostics);
+    tls_files::check(
+        &loaded.rulebook.config,
+        Timestamp::now(),
+        &mut loaded.diagnostics,
+    );
     if missing == MissingRulePolicy::Reported {
         unset_secrets::warn(&loaded.rulebook, &mut loaded.diagnostics);
     }
@@ -86,8 +93,11 @@ fn summary(loaded: &LoadedRulebook) -> String {
     if diagnostics.has_errors() {
         let named = diagnostics.iter().map(|found| found.at.file);
         let named = named.filter(|file| rulebook.files.get(*file).is_some());
-        let files = number(named.collect::<BTreeSet<_>>().len(), "file");
-        return format!("{} in {files}", counted(diagnostics));
+        let place = match named.collect::<BTreeSet<_>>().len() {
+            0 => "the environment".to_owned(),
+            files => number(files, "file"),
+        };
+        return format!("{} in {place}", counted(diagnostics));
     }
     let files = number(rulebook.rule_files.len(), "file");
     let rules = number(rulebook.rules.rules.len(), "rule");

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::action::secret::{MissingSecret, SecretStore};
 use crate::engine::{Endpoints, Rulebook, secrets};
+use crate::source::signature::MIN_SECRET_CHARS;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::config::{StoreAddress, StorePassword};
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
@@ -30,6 +31,18 @@ pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
     warn_of_sources(book, diagnostics);
     warn_of_page(book, diagnostics);
     warn_of_store(book, diagnostics);
+    warn_of_traces(book, diagnostics);
+}
+
+/// Warns about the secrets in the headers of the collector of traces.
+fn warn_of_traces(book: &Rulebook, diagnostics: &mut Diagnostics) {
+    let Some(export) = &book.config.traces else {
+        return;
+    };
+    let (_, missing) = SecretStore::load(&book.config.secrets, export.secrets());
+    for missing in &missing {
+        diagnostics.push(warning(missing, export.at));
+    }
 }
 
 /// Warns about the secret with the password of the database.
@@ -51,9 +64,19 @@ fn warn_of_page(book: &Rulebook, diagnostics: &mut Diagnostics) {
     let page = &book.config.page;
     let names = page.secrets.iter().chain(&page.read_secrets);
     let names = names.map(String::as_str);
-    let (_, missing) = SecretStore::load(&book.config.secrets, names);
+    let (values, missing) = SecretStore::load(&book.config.secrets, names.clone());
     for missing in &missing {
         diagnostics.push(warning(missing, page.at));
+    }
+    let is_weak = |name: &&str| {
+        let value = values.get(name);
+        value.is_some_and(|value| value.expose().len() < MIN_SECRET_CHARS)
+    };
+    for name in names.filter(is_weak) {
+        let message = format!(
+            "the secret `{name}` of the page is shorter than {MIN_SECRET_CHARS} characters and can be guessed; generate a longer one"
+        );
+        diagnostics.push(Diagnostic::warning(Code::WeakSecret, page.at, message));
     }
 }
 
@@ -92,7 +115,16 @@ fn warning(missing: &MissingSecret, at: Span) -> Diagnostic {
                 "secret `{name}` is not available: `{}` {why}",
                 path.display()
             ),
-            "write its value to that file before the daemon starts".to_owned(),
+            match missing.is_denied() {
+                true => "give the user of the daemon read permission; this command is of a user without it".to_owned(),
+                false => "write its value to that file before the daemon starts".to_owned(),
+            },
+        ),
+        SecretSource::Credential(credential) => (
+            format!("secret `{name}` is not available: the credential `{credential}` {why}"),
+            format!(
+                "only a service has credentials: add `LoadCredential={credential}:FILE` to the unit of the daemon"
+            ),
         ),
     };
     Diagnostic::warning(Code::UnsetSecret, at, message).help(help)

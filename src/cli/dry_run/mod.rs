@@ -2,9 +2,12 @@
 //! Uses the same evaluation of the same bytes as the daemon.
 
 mod mock;
+mod tick;
 
 use std::io::Write;
 use std::path::PathBuf;
+
+use jiff::Timestamp;
 
 use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
@@ -18,6 +21,7 @@ use crate::report::output::Output;
 use crate::report::render::diagnostics::number;
 use crate::report::render::document::versioned;
 use crate::report::render::message;
+use crate::report::time_argument::TimeArgument;
 use flowtrigger_core::flow::simulate::Mocks;
 use flowtrigger_core::matching::evaluation::Evaluation;
 use flowtrigger_core::matching::find::MatchScratch;
@@ -26,6 +30,8 @@ const AFTER_HELP: &str = "\
 Examples:
   flowtrigger dry-run examples/events/zis/priority-changed.json
   flowtrigger dry-run --explain --set ticket.tags='[\"vip\"]' event.json
+  flowtrigger dry-run --at 2026-12-24T20:14+01:00 event.json
+  flowtrigger dry-run --tick morning-digest
   flowtrigger events ticket.StatusChanged --sample | flowtrigger dry-run --explain -
 
 Exit codes: 0 a rule matches, 1 no rule matches, 4 an input is not an event.";
@@ -35,11 +41,17 @@ Exit codes: 0 a rule matches, 1 no rule matches, 4 an input is not an event.";
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Files with one event, an array or one event per line; `-` reads standard input.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "tick", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The tick of a rule with `every`, instead of a file: its next one, or the first one from a time on.
+    #[arg(long, value_name = "RULE[@TIME]", conflicts_with_all = ["files", "source"])]
+    tick: Option<String>,
     /// Explain every rule that listens to the event type, not only matching ones.
     #[arg(long)]
     explain: bool,
+    /// Evaluate as if the event happened at this time, for `during`, gates and waits.
+    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true, conflicts_with = "tick")]
+    at: Option<TimeArgument>,
     /// Change the event before the evaluation: a path and a JSON value or text.
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
@@ -61,15 +73,24 @@ pub struct Args {
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let book = global.rulebook(None)?;
     known_rules(&args.rule, &book)?;
-    let changes = args
+    let mut changes = args
         .set
         .iter()
         .map(|set| change::parse(set))
         .collect::<Result<Vec<_>, _>>()?;
+    let at = args.at.map(|at| at.from(Timestamp::now()));
+    changes.extend(at.map(change::to_time));
     let mocks = mock::read(&args.mock, &args.rule, &book)?;
-    let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
+    let inputs: Box<dyn Iterator<Item = Input<'_>>> = match &args.tick {
+        Some(tick) => Box::new(std::iter::once(tick::read(tick, &book)?)),
+        None => {
+            let source = args.source.as_deref();
+            Box::new(input::read(&args.files, source, &book.config)?)
+        }
+    };
     let folder = opened(global.history_if_any());
     let history = GateHistorySource::new(folder.as_deref());
+    let history = at.map_or(history, |at| history.at(at));
     let mut summary = DryRunSummary::default();
     let mut scratch = MatchScratch::default();
     for Input { place, event } in inputs {

@@ -13,6 +13,8 @@ fn rules(current: &str) -> RuleSet {
 
 fn args() -> Args {
     Args {
+        tick: None,
+        at: None,
         files: Vec::new(),
         explain: true,
         set: Vec::new(),

@@ -65,6 +65,13 @@ pub fn load_rules(
     })
 }
 
+/// The rules of the daemon, or those that the next one loads; `None` if they cannot be read.
+pub fn rules_in_force(history: &dyn History, global: &GlobalOptions) -> Option<Arc<Rulebook>> {
+    let daemon = AdminClient::connect(&global.socket()).ok()?;
+    let rules = load_rules(daemon.as_ref(), history, global);
+    rules.ok().map(|rules| rules.book)
+}
+
 /// The rules that the next daemon loads: those of the files, or those that were pushed.
 fn next_rules(global: &GlobalOptions) -> Result<Rulebook, CommandError> {
     let paths = global.rulebook_paths(None);

@@ -170,6 +170,9 @@ impl ReplayStore<'_> {
             Err(StoreError::Full { unfinished }) => Err(ReplayFailure::Stopped(format!(
                 "{unfinished} runs are unfinished, the limit; start the daemon, which executes them"
             ))),
+            Err(error @ StoreError::TooManyWaiters { .. }) => {
+                Err(ReplayFailure::Stopped(error.to_string()))
+            }
             Err(
                 error @ (StoreError::Busy
                 | StoreError::UnknownRun(_)

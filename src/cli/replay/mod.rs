@@ -17,7 +17,7 @@ use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::progress::ProgressLine;
 use crate::cli::runs::admin_client::AdminClient;
-use crate::cli::runs::confirm::{self, Consent};
+use crate::cli::runs::confirm::{self, Consent, ConsentQuestion};
 use crate::report::dry_run::known_rules;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
@@ -214,7 +214,13 @@ fn replay(
         }
         return Ok(Exit::Fine);
     }
-    if !options.yes && confirm::ask(&describe_runs(&summary), global)? == Consent::No {
+    let question = ConsentQuestion {
+        verb: "replay",
+        participle: "replayed",
+        summary: &describe_runs(&summary),
+        consequence: "Their requests and commands are executed again.",
+    };
+    if !options.yes && confirm::ask(&question, global)? == Consent::No {
         match options.format {
             Format::Text => writeln!(out, "nothing was done")?,
             Format::Json => writeln!(out, "{}", result_json(&file, "declined"))?,

@@ -51,6 +51,9 @@ pub struct Args {
     /// Read the input as this configured source. Default: the source that the content belongs to.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    /// Wait for receivers in an outage as long as the daemon does. Default: 5 attempts.
+    #[arg(long)]
+    wait: bool,
     /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -66,7 +69,11 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     let mut summary = RunSummary::default();
     let (sender, events) = mpsc::channel(READ_AHEAD);
     let reading = runtime.block_on(async {
-        let engine = Engine::start(store, performer, book, EngineOptions::default());
+        let options = EngineOptions {
+            waits_for_receivers: args.wait,
+            ..EngineOptions::default()
+        };
+        let engine = Engine::start(store, performer, book, options);
         let reader = InputReader {
             files: args.files,
             source: args.source,
@@ -276,7 +283,9 @@ fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
         | RunState::Running
         | RunState::Retrying { .. }
         | RunState::Limited { .. }
+        | RunState::Parked { .. }
         | RunState::Waiting { .. }
+        | RunState::Awaiting { .. }
         | RunState::Skipped { .. }
         | RunState::Shadow
         | RunState::Suppressed { .. }

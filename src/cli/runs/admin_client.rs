@@ -15,13 +15,18 @@ use crate::page::{LoginLink, LoginRequest};
 use crate::report::error::CommandError;
 use crate::report::replay::scope::ReplayRules;
 use crate::report::run::command::{RunCommand, RunCommandResult, RunStatusRow};
-use crate::source::admin::{COMMANDER, ReplayRequest};
+use crate::source::admin::{
+    AnswerRequest, COMMANDER, PauseAnswer, PauseRequest, ReloadResult, ReplayRequest,
+};
 use crate::store::RevisionId;
 use crate::store::history::RunRow;
 use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 
 /// The time-out of a request. A daemon with a full commit queue answers late.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The time-out of a reload: a hundred thousand rules take half a minute on a busy machine.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The time-out of a question that a command can do without.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -97,6 +102,14 @@ impl AdminClient {
             .map(drop)
     }
 
+    /// Makes the daemon load rules and configuration again.
+    pub fn reload(&self) -> Result<ReloadResult, String> {
+        let url = format!("http://flowtrigger/reload?{}", commander_query().finish());
+        let answer = self.ask_within(self.client.post(url), RELOAD_TIMEOUT)?;
+        serde_json::from_value(answer)
+            .map_err(|_| "the answer of the daemon is invalid; is it another version?".into())
+    }
+
     /// A one-time link to the web page.
     pub fn login_link(&self, request: &LoginRequest) -> Result<LoginLink, String> {
         let url = "http://flowtrigger/login-links";
@@ -116,24 +129,30 @@ impl AdminClient {
         match UnixStream::connect(&self.socket) {
             Err(_) => "the daemon ended before it answered; whether it was done is unknown".into(),
             Ok(_) => format!(
-                "the daemon closed the connection: {}; whether it was done is unknown",
+                "the daemon closed the connection: {}; whether it was done is unknown; run the command as the user of the daemon, inside of its container if it has one",
                 error.without_url()
             ),
         }
     }
 
     fn ask(&self, request: RequestBuilder) -> Result<Value, String> {
+        self.ask_within(request, QUESTION_TIMEOUT)
+    }
+
+    fn ask_within(&self, request: RequestBuilder, limit: Duration) -> Result<Value, String> {
         self.runtime.block_on(async {
-            let response = request.timeout(QUESTION_TIMEOUT).send().await;
-            let response = response.map_err(|error| self.no_answer(error, QUESTION_TIMEOUT))?;
+            let response = request.timeout(limit).send().await;
+            let response = response.map_err(|error| self.no_answer(error, limit))?;
             let status = response.status();
             let body = response.bytes().await;
-            let body = body.map_err(|error| self.no_answer(error, QUESTION_TIMEOUT))?;
+            let body = body.map_err(|error| self.no_answer(error, limit))?;
             let body: Value = serde_json::from_slice(&body).unwrap_or_default();
             match (status, body["error"].as_str()) {
                 (StatusCode::OK, _) => Ok(body),
                 (_, Some(why)) => Err(why.to_owned()),
-                (other, None) => Err(format!("the daemon answers {other}")),
+                (other, None) => Err(format!(
+                    "the daemon answers {other}; is it another version?"
+                )),
             }
         })
     }
@@ -148,15 +167,61 @@ impl AdminClient {
                     "http://flowtrigger/replay?{}",
                     commander_query().finish()
                 ))
-                .body(body)
-                .send();
-            let response = sent.await;
-            let response = response.map_err(|error| self.no_answer(error, TIMEOUT))?;
-            let status = response.status();
-            let body = response.bytes().await;
-            let body = body.map_err(|error| self.no_answer(error, TIMEOUT))?;
-            Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+                .body(body);
+            self.answered(sent).await
         })
+    }
+
+    /// Answers a question of a run. The inner error is a rejection.
+    pub fn answer(
+        &self,
+        run: u64,
+        request: &AnswerRequest,
+    ) -> Result<Result<Vec<RunStatusRow>, String>, CommandError> {
+        let query = commander_query().finish();
+        let url = format!("http://flowtrigger/runs/{run}/answer?{query}");
+        let sent = self.client.post(url).body(json!(request).to_string());
+        let answered = self.runtime.block_on(async {
+            let (status, body) = self.answered(sent).await?;
+            statuses(status, &body)
+        });
+        answered.map_err(|why| CommandError::runtime(format!("failed to answer run {run}: {why}")))
+    }
+
+    /// Pauses or resumes. The inner error is a rejection.
+    pub fn suspend(
+        &self,
+        command: &str,
+        request: &PauseRequest,
+    ) -> Result<Result<PauseAnswer, String>, CommandError> {
+        let failed = |why: String| CommandError::runtime(format!("failed to {command}: {why}"));
+        let url = format!(
+            "http://flowtrigger/{command}?{}",
+            commander_query().finish()
+        );
+        let sent = self.client.post(url).body(json!(request).to_string());
+        let (status, body) = self.runtime.block_on(self.answered(sent)).map_err(failed)?;
+        match (status, body["error"].as_str()) {
+            (StatusCode::OK, _) => serde_json::from_value(body).map(Ok).map_err(|_| {
+                failed("the answer of the daemon is invalid; is it another version?".into())
+            }),
+            (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::CONFLICT, Some(why)) => {
+                Ok(Err(why.to_owned()))
+            }
+            (other, Some(why)) => Err(failed(format!("the daemon answers {other}: {why}"))),
+            (other, None) => Err(failed(format!(
+                "the daemon answers {other}; is it another version?"
+            ))),
+        }
+    }
+
+    async fn answered(&self, request: RequestBuilder) -> Result<(StatusCode, Value), String> {
+        let response = request.send().await;
+        let response = response.map_err(|error| self.no_answer(error, TIMEOUT))?;
+        let status = response.status();
+        let body = response.bytes().await;
+        let body = body.map_err(|error| self.no_answer(error, TIMEOUT))?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 
     /// Sends the command for each run. A rejected run does not affect the others.
@@ -198,24 +263,24 @@ impl AdminClient {
             command.as_str(),
             query.finish()
         );
-        let response = self.client.post(url).send().await;
-        let response = response.map_err(|error| self.no_answer(error, TIMEOUT))?;
-        let status = response.status();
-        let body = response.bytes().await;
-        let body = body.map_err(|error| self.no_answer(error, TIMEOUT))?;
-        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        match status {
-            StatusCode::OK => run_statuses(&body["runs"]).map(Ok).ok_or_else(|| {
-                "the answer of the daemon is invalid; is it another version?".into()
-            }),
-            StatusCode::NOT_FOUND | StatusCode::CONFLICT if body["error"].is_string() => {
-                Ok(Err(body["error"].as_str().unwrap_or_default().to_owned()))
-            }
-            other => Err(match body["error"].as_str() {
-                Some(why) => format!("the daemon answers {other}: {why}"),
-                None => format!("the daemon answers {other}; is it another version?"),
-            }),
+        let (status, body) = self.answered(self.client.post(url)).await?;
+        statuses(status, &body)
+    }
+}
+
+/// The runs of an answer. The outer error is an answer that is not understood, the inner one a rejection.
+fn statuses(status: StatusCode, body: &Value) -> Result<Result<Vec<RunStatusRow>, String>, String> {
+    match status {
+        StatusCode::OK => run_statuses(&body["runs"])
+            .map(Ok)
+            .ok_or_else(|| "the answer of the daemon is invalid; is it another version?".into()),
+        StatusCode::NOT_FOUND | StatusCode::CONFLICT if body["error"].is_string() => {
+            Ok(Err(body["error"].as_str().unwrap_or_default().to_owned()))
         }
+        other => Err(match body["error"].as_str() {
+            Some(why) => format!("the daemon answers {other}: {why}"),
+            None => format!("the daemon answers {other}; is it another version?"),
+        }),
     }
 }
 
@@ -228,10 +293,16 @@ fn commander_query() -> form_urlencoded::Serializer<'static, String> {
 
 /// The system user that runs the command line, also if `sudo` runs it.
 pub fn system_user() -> Commander {
-    let name = ["SUDO_USER", "LOGNAME", "USER"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
-    Commander::new(name.as_deref(), CommandOrigin::CommandLine)
+    Commander::new(Some(&system_user_name()), CommandOrigin::CommandLine)
+}
+
+/// The login name of the person who runs this, also through `sudo`; `user 0` if the environment has none.
+pub fn system_user_name() -> String {
+    let names = ["SUDO_USER", "LOGNAME", "USER"].into_iter();
+    let mut names = names.filter_map(|name| std::env::var(name).ok());
+    names
+        .find(|name| !name.trim().is_empty())
+        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
 }
 
 /// Reads a list of runs with their states.

@@ -11,6 +11,7 @@ use crate::report::render::attempts::RunLogLine;
 use crate::report::render::color::{Paint, Tone};
 use crate::report::render::document::versioned;
 use crate::report::render::exchange::NO_EXCHANGE;
+use crate::report::render::run_log_json::line_json;
 use crate::report::render::{exchange, message, repeat, run as run_render};
 use crate::store::history::RunDetail;
 use flowtrigger_core::run::RunId;
@@ -55,7 +56,7 @@ pub fn show(
     };
     match view {
         AttemptView::Whole(Format::Json) => {
-            if let Some(mut json) = run_render::line_json(line) {
+            if let Some(mut json) = line_json(line) {
                 json["run"] = run.0.into();
                 writeln!(out, "{}", versioned(json))?;
             }
@@ -139,12 +140,12 @@ fn not_found(
 /// Why a run in this state has no attempts.
 fn without_attempts(state: &RunState) -> &'static str {
     match state {
-        RunState::Queued | RunState::Limited { .. } => {
+        RunState::Queued | RunState::Limited { .. } | RunState::Parked { .. } => {
             "it has not started; its state says what it waits for"
         }
         RunState::Debouncing { .. } => "it has not started: it collects events",
         RunState::Running => "its first attempt is in progress, and is stored when it ends",
-        RunState::Retrying { .. } | RunState::Waiting { .. } => {
+        RunState::Retrying { .. } | RunState::Waiting { .. } | RunState::Awaiting { .. } => {
             "no step of it has sent anything until now"
         }
         RunState::Done => "it is done, and none of its steps sends anything",

@@ -1,6 +1,7 @@
 //! `runs retry`, `replay` and `cancel`: selects the runs, executes the command and prints the results.
 //! `--all` needs a filter, so that a slip does not change all runs.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use serde_json::json;
 use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::cli::runs::admin_client::AdminClient;
+use crate::cli::runs::confirm::{self, Consent, ConsentQuestion};
 use crate::cli::runs::{RunCommandArgs, list, offline};
 use crate::report::error::CommandError;
 use crate::report::output::Output;
@@ -27,6 +29,7 @@ use flowtrigger_core::run::RunId;
 pub fn run(
     command: RunCommand,
     args: RunCommandArgs,
+    given: Consent,
     global: &GlobalOptions,
     out: &mut Output,
 ) -> Result<Exit, CommandError> {
@@ -49,11 +52,39 @@ pub fn run(
     if args.dry_run {
         return preview(command, (&runs, &successors), args.format, out);
     }
+    if given == Consent::No && !agrees(command, &runs, global)? {
+        writeln!(out, "nothing was done")?;
+        return Ok(Exit::Negative);
+    }
     let results = match AdminClient::connect(&global.socket())? {
         Some(admin) => admin.execute(command, &runs)?,
         None => offline::execute(command, &runs, global)?,
     };
     print_results(command, &results, args.format, global, out)
+}
+
+/// Shows how many runs a selection has, by state, and asks.
+fn agrees(
+    command: RunCommand,
+    runs: &[RunRow],
+    global: &GlobalOptions,
+) -> Result<bool, CommandError> {
+    let mut by_state: BTreeMap<&str, usize> = BTreeMap::new();
+    for run in runs {
+        *by_state.entry(run.state.as_str()).or_default() += 1;
+    }
+    let by_state: Vec<String> = by_state
+        .into_iter()
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    let summary = format!("{} ({})", number(runs.len(), "run"), by_state.join(", "));
+    let question = ConsentQuestion {
+        verb: command.as_str(),
+        participle: command.participle(),
+        summary: &summary,
+        consequence: "Their attempts in progress are stopped, and their further steps are not executed.",
+    };
+    Ok(confirm::ask(&question, global)? == Consent::Yes)
 }
 
 /// Another run has done, or does, the work of a run that was replayed: `--all` leaves it out, and an id retries it.
@@ -112,6 +143,12 @@ fn select(
 ) -> Result<Vec<RunRow>, CommandError> {
     let mut filter = args.selection.filter(Timestamp::now());
     let word = command.as_str();
+    if !args.all && args.ids.is_empty() {
+        let failure = CommandError::usage("no run is named");
+        return Err(failure.help(format!(
+            "name the runs, or write `flowtrigger runs {word} --all` with the filters"
+        )));
+    }
     match (args.all, filter.is_empty()) {
         (false, false) => {
             let failure = CommandError::usage("ids and filters cannot be combined");

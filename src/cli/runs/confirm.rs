@@ -1,5 +1,5 @@
-//! Asks before many runs are replayed, because every one of them can send again. Without a terminal there is nobody
-//! to ask.
+//! Asks before many runs are replayed, because every one of them can send again, or cancelled, because none of them
+//! continues. Without a terminal there is nobody to ask.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -13,24 +13,41 @@ pub enum Consent {
     No,
 }
 
-/// Asks whether these runs are to be replayed, and reads the reply.
+/// What a person has to agree to.
+pub struct ConsentQuestion<'a> {
+    /// `replay`, and `replayed`.
+    pub verb: &'a str,
+    pub participle: &'a str,
+    /// Which runs.
+    pub summary: &'a str,
+    /// What happens then, a sentence.
+    pub consequence: &'a str,
+}
+
+/// Asks the question, and reads the reply.
 ///
 /// # Errors
 /// If there is no terminal to ask on.
-pub fn ask(summary: &str, global: &GlobalOptions) -> Result<Consent, CommandError> {
+pub fn ask(
+    question: &ConsentQuestion<'_>,
+    global: &GlobalOptions,
+) -> Result<Consent, CommandError> {
+    let ConsentQuestion {
+        verb,
+        participle,
+        summary,
+        consequence,
+    } = question;
     if !io::stdin().is_terminal() {
         let failure = CommandError::usage(format!(
-            "{summary} would be replayed, and there is no terminal to ask on; nothing was done"
+            "{summary} would be {participle}, and there is no terminal to ask on; nothing was done"
         ));
-        return Err(
-            failure.help("add `--yes` to replay them, or `--dry-run` to see only the summary")
-        );
+        return Err(failure.help(format!(
+            "add `--yes` to {verb} them, or `--dry-run` to see only the summary"
+        )));
     }
     let mut stderr = Output::stderr(global.color);
-    write!(
-        stderr,
-        "replay {summary}? Their requests and commands are executed again. [y/N] "
-    )?;
+    write!(stderr, "{verb} {summary}? {consequence} [y/N] ")?;
     stderr.flush()?;
     let mut line = String::new();
     let read = io::stdin().read_line(&mut line);

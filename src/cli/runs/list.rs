@@ -10,6 +10,8 @@ use super::List;
 use crate::cli::daemon_state::ask_daemon;
 use crate::cli::exit::Exit;
 use crate::cli::options::{Format, GlobalOptions};
+use crate::cli::replay::current_rules::rules_in_force;
+use crate::engine::known_target;
 use crate::report::daemon_state::DaemonState;
 use crate::report::entry_argument::MissedEntry;
 use crate::report::error::CommandError;
@@ -22,11 +24,13 @@ use crate::report::render::run::describe_run;
 use crate::report::render::table::Table;
 use crate::report::run::list::{describe_rule, listed_json};
 use crate::report::run::successor::Successors;
+use crate::report::suspended::sentences;
 use crate::report::time_argument::seconds;
 use crate::store::History;
-use crate::store::history::{Page, RunFilter, RunRow};
+use crate::store::history::{Page, RunFilter, RunRow, SuspendedTarget};
 use flowtrigger_core::document::suggest::nearest;
-use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::{RunId, RunState};
+use flowtrigger_core::suspension::SuspensionTarget;
 
 pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let history = global.history()?;
@@ -54,13 +58,17 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
                 versioned(listed_json(run, &successors, obstacle))
             )
         })?,
-        Format::Text if runs.is_empty() => no_runs(&filter, &*history, out)?,
+        Format::Text if runs.is_empty() => {
+            no_runs(&filter, &*history, out)?;
+            unknown_target(&filter, &*history, global, out)?;
+        }
         Format::Text => {
             table(&runs, &successors).write(out)?;
             if let Some(obstacle) = obstacle {
                 let runs = number(unfinished, "unfinished run");
                 writeln!(out, "\n{runs} cannot continue now: {}", plain(obstacle))?;
             }
+            suspended(&runs, &*history, out)?;
             if let Some(last) = runs.last().filter(|_| more) {
                 let RunId(last) = last.id;
                 writeln!(
@@ -74,6 +82,31 @@ pub fn run(args: List, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         true => Exit::Negative,
         false => Exit::Fine,
     })
+}
+
+/// What the listed runs wait for, once each.
+fn suspended(runs: &[RunRow], history: &dyn History, out: &mut Output) -> Result<(), CommandError> {
+    let awaited: BTreeSet<&str> = runs
+        .iter()
+        .filter_map(|run| run.state.parked_on())
+        .collect();
+    let is_queued = runs.iter().any(|run| run.state == RunState::Queued);
+    if awaited.is_empty() && !is_queued {
+        return Ok(());
+    }
+    let mut suspended = history.suspended()?;
+    let stops_queued = SuspendedTarget::is_everything_paused(&suspended) && is_queued;
+    suspended.retain(|found| {
+        let is_everything = found.target == SuspensionTarget::Everything;
+        awaited.contains(found.target.key().as_str()) || is_everything && stops_queued
+    });
+    if !suspended.is_empty() {
+        writeln!(out)?;
+    }
+    for sentence in suspended.iter().flat_map(|found| sentences(found, None)) {
+        writeln!(out, "{sentence}")?;
+    }
+    Ok(())
 }
 
 /// The runs as a table with column names.
@@ -139,6 +172,30 @@ fn no_runs(
     }
     if let Some(near) = near_rule(filter, history)? {
         writeln!(out, "did you mean `--rule {near}`?")?;
+    }
+    Ok(())
+}
+
+/// Says if nothing has the name of what the runs should wait for.
+fn unknown_target(
+    filter: &RunFilter,
+    history: &dyn History,
+    global: &GlobalOptions,
+    out: &mut Output,
+) -> Result<(), CommandError> {
+    let Some(target) = &filter.waiting_for else {
+        return Ok(());
+    };
+    // What is no longer configured can still be paused.
+    let mut suspended = history.suspended()?.into_iter();
+    if suspended.any(|found| found.target == *target) {
+        return Ok(());
+    }
+    let Some(book) = rules_in_force(history, global) else {
+        return Ok(());
+    };
+    if let Err(unknown) = known_target(&book, target.clone()) {
+        writeln!(out, "{}", plain(&unknown.to_string()))?;
     }
     Ok(())
 }

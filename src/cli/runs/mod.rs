@@ -1,7 +1,8 @@
-//! `runs`: lists runs, shows one in full, and retries, replays or cancels runs.
+//! `runs`: lists runs, shows one in full, and retries, replays, cancels or answers runs.
 //! Reading uses only the database. A command goes to the daemon, or changes the data folder if no daemon runs.
 
 pub mod admin_client;
+mod answer;
 mod attempt;
 pub mod command;
 pub mod confirm;
@@ -21,6 +22,8 @@ use crate::report::output::Output;
 use crate::report::replay::rate::ReplayRate;
 use crate::report::replay::scope::{ReplayRules, ReplayScope, SelectedRuns, SupersededRuns};
 use crate::report::run::command::RunCommand;
+use answer::AnswerArgs;
+use confirm::Consent;
 use selection::Selection;
 
 const AFTER_HELP: &str = "\
@@ -33,13 +36,15 @@ Examples:
   flowtrigger runs retry 4711
   flowtrigger runs retry --all --rule page-urgent --error 'answered 503' --dry-run
   flowtrigger runs replay --all --state skipped --since 2026-01-07T09:00 --yes
-  flowtrigger runs cancel --all --rule page-urgent --state queued
+  flowtrigger runs cancel --rule page-urgent
+  flowtrigger runs answer 4711 approval approve
+  flowtrigger runs list --waiting-for connection:chat
 
 States: queued, debouncing, running, retrying, waiting, done, skipped, shadow, suppressed, held,
 dead, cancelled.
 Times are UTC. Exit codes: 0 success, 1 nothing was found or a command was rejected.";
 
-/// List runs, show one in full, retry, replay or cancel runs
+/// List runs, show one in full, retry, replay, cancel or answer runs
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -63,11 +68,13 @@ enum RunsCommand {
         override_usage = "flowtrigger runs replay [OPTIONS] <ID>...\n       flowtrigger runs replay [OPTIONS] --all <WHICH RUNS>"
     )]
     Replay(Replay),
-    /// Cancel unfinished runs
+    /// Cancel unfinished runs: named ones, all of a rule after a question, or all that are selected
     #[command(
-        override_usage = "flowtrigger runs cancel [OPTIONS] <ID>...\n       flowtrigger runs cancel [OPTIONS] --all <WHICH RUNS>"
+        override_usage = "flowtrigger runs cancel [OPTIONS] <ID>...\n       flowtrigger runs cancel [OPTIONS] --rule <NAME>\n       flowtrigger runs cancel [OPTIONS] --all <WHICH RUNS>"
     )]
-    Cancel(RunCommandArgs),
+    Cancel(Cancel),
+    /// Answer a question of a run, as its link does
+    Answer(AnswerArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -104,7 +111,7 @@ struct Show {
 #[derive(Debug, clap::Args)]
 pub struct RunCommandArgs {
     /// Ids of runs.
-    #[arg(value_name = "ID", required_unless_present = "all", value_parser = id)]
+    #[arg(value_name = "ID", required_unless_present_any = ["all", "rule"], value_parser = id)]
     ids: Vec<u64>,
     /// All runs that the filters select.
     #[arg(long, conflicts_with = "ids")]
@@ -117,6 +124,15 @@ pub struct RunCommandArgs {
     format: Format,
     #[command(flatten)]
     selection: Selection,
+}
+
+#[derive(Debug, clap::Args)]
+struct Cancel {
+    /// Do not ask before the runs of `--rule` are cancelled.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    command: RunCommandArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -155,10 +171,25 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     match args.command {
         RunsCommand::List(list) => list::run(list, global, out),
         RunsCommand::Show(show) => show::run(show, global, out),
-        RunsCommand::Retry(args) => command::run(RunCommand::Retry, args, global, out),
+        RunsCommand::Retry(args) => {
+            command::run(RunCommand::Retry, args, Consent::Yes, global, out)
+        }
         RunsCommand::Replay(args) => replay_runs(args, global, out),
-        RunsCommand::Cancel(args) => command::run(RunCommand::Cancel, args, global, out),
+        RunsCommand::Cancel(args) => cancel(args, global, out),
+        RunsCommand::Answer(args) => answer::run(args, global, out),
     }
+}
+
+/// `--rule` alone selects all unfinished runs of the rule; then somebody has to agree.
+fn cancel(args: Cancel, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
+    let mut command = args.command;
+    let selects = command.ids.is_empty() && !command.all;
+    command.all |= selects;
+    let consent = match selects && !args.yes {
+        true => Consent::No,
+        false => Consent::Yes,
+    };
+    command::run(RunCommand::Cancel, command, consent, global, out)
 }
 
 /// Named runs are replayed at once. For all others `replay` shows what it would do and asks.
@@ -172,7 +203,8 @@ fn replay_runs(
         false => ReplayRules::ItsRule,
     };
     if !args.command.all && !args.command.dry_run {
-        return command::run(RunCommand::Replay(rules), args.command, global, out);
+        let command = RunCommand::Replay(rules);
+        return command::run(command, args.command, Consent::Yes, global, out);
     }
     let superseded = match args.include_done || !args.command.all {
         true => SupersededRuns::Include,

@@ -135,7 +135,10 @@ fn locked(error: FolderError, socket: &Path) -> CommandError {
             socket.display()
         ))
         .help("restart the daemon, which creates the socket again, and repeat the command"),
-        FolderError::Locked { .. } | FolderError::Unusable { .. } | FolderError::File { .. } => {
+        FolderError::Locked { .. }
+        | FolderError::Unusable { .. }
+        | FolderError::Foreign { .. }
+        | FolderError::File { .. } => {
             EngineError::from(error).into()
         }
     }
@@ -143,9 +146,11 @@ fn locked(error: FolderError, socket: &Path) -> CommandError {
 
 /// The settings with the configured redaction, if the configuration can be read.
 fn store_settings(global: &GlobalOptions) -> StoreSettings {
-    let book = global.rulebook(None);
+    let config = global.rulebook(None).map(|book| book.config);
+    let config = config.unwrap_or_default();
     StoreSettings {
-        redact: book.map_or_else(|_| Vec::new(), |book| book.config.redact.clone()),
+        traces: config.traces.is_some(),
+        redact: config.redact,
         ..StoreSettings::keeping_everything()
     }
 }
@@ -166,6 +171,7 @@ fn split_error(
         ) => Ok(Err(error.to_string())),
         Err(
             error @ (StoreError::Full { .. }
+            | StoreError::TooManyWaiters { .. }
             | StoreError::Busy
             | StoreError::Settings(_)
             | StoreError::Unreachable(_)
@@ -234,6 +240,7 @@ fn current_revision(book: &Rulebook) -> Revision {
     let revision = book.revision();
     let settings = StoreSettings {
         redact: revision.settings.redact,
+        traces: revision.settings.traces,
         ..StoreSettings::keeping_everything()
     };
     Revision {

@@ -1,4 +1,5 @@
-//! The options that select runs: rule, state, ticket, event, receiving entry, time, replay, address and error text.
+//! The options that select runs: rule, state, ticket, event, receiving entry, time, replay, address, error text, and what
+//! they wait for.
 
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use crate::report::time_argument::TimeArgument;
 use crate::store::ReplayId;
 use crate::store::history::RunFilter;
 use flowtrigger_core::run::STATES;
+use flowtrigger_core::suspension::SuspensionTarget;
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Which runs")]
@@ -35,6 +37,9 @@ pub struct Selection {
     /// Runs with a request to an address with this text: part of a host or a path.
     #[arg(long, value_name = "TEXT")]
     pub sent_to: Option<String>,
+    /// Runs that wait for this, paused or down: connection:chat, host:api.example:443, rule:NAME, everything.
+    #[arg(long, value_name = "WHAT", value_parser = awaited)]
+    pub waiting_for: Option<SuspensionTarget>,
     /// Runs that this replay started.
     #[arg(long, value_name = "ID")]
     pub replay: Option<ReplayId>,
@@ -56,7 +61,18 @@ impl Selection {
             error: self.error.clone(),
             sent_to: self.sent_to.clone(),
             replay: self.replay,
+            waiting_for: self.waiting_for.clone(),
             ..RunFilter::default()
         }
     }
+}
+
+/// `connection:chat`
+fn awaited(text: &str) -> Result<SuspensionTarget, String> {
+    let key = match text.split_once(':') {
+        Some((kind, name)) => format!("{kind} {name}"),
+        None => text.to_owned(),
+    };
+    let help = "write connection:NAME, host:NAME:PORT, rule:NAME or everything";
+    key.parse().map_err(|_| help.to_owned())
 }

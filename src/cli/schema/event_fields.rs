@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::catalogue::event_type::{EventType, FieldInfo};
 
-/// Adds a definition for each event type and family, and selects it by `event_type`.
+/// Adds a definition for each family, and for each event type with fields of its own, and selects it by `event_type`.
 pub fn add(schema: &mut Value, catalogue: &Catalogue) {
     let mut families: BTreeMap<String, Vec<&EventType>> = BTreeMap::new();
     for event_type in catalogue.types() {
@@ -22,25 +22,35 @@ pub fn add(schema: &mut Value, catalogue: &Catalogue) {
         let family = format!("{}.*", first.family());
         let shared = definition_name(&family);
         schema["$defs"][&shared] = definition(&shared, None, &common);
-        selections.push(selection(&first.source, &[&family], &shared));
+        // A type without fields of its own needs no definition either.
+        let mut like_family = vec![family.as_str()];
         for event_type in types {
             let fields = event_type.fields().into_iter();
             let own: Vec<FieldInfo> = fields.filter(|field| !common.contains(field)).collect();
+            let names = names_in_rules(event_type, catalogue);
+            if own.is_empty() {
+                like_family.extend(names);
+                continue;
+            }
             let name = definition_name(&event_type.name);
             schema["$defs"][&name] = definition(&name, Some(&shared), &own);
-            let display = event_type.display.as_deref();
-            let display = display.filter(|display| {
-                let known = catalogue.by_display(&event_type.source, display);
-                known.is_some_and(|known| known.name == event_type.name)
-            });
-            let names: Vec<&str> = display
-                .into_iter()
-                .chain([event_type.name.as_str()])
-                .collect();
             selections.push(selection(&event_type.source, &names, &name));
         }
+        selections.push(selection(&first.source, &like_family, &shared));
     }
     schema["$defs"]["rule"]["allOf"] = selections.into();
+}
+
+/// The display name, if no other type has it, and the name.
+fn names_in_rules<'t>(event_type: &'t EventType, catalogue: &Catalogue) -> Vec<&'t str> {
+    let display = event_type.display.as_deref().filter(|display| {
+        let known = catalogue.by_display(&event_type.source, display);
+        known.is_some_and(|known| known.name == event_type.name)
+    });
+    display
+        .into_iter()
+        .chain([event_type.name.as_str()])
+        .collect()
 }
 
 /// The fields that all types of a family have.

@@ -62,14 +62,25 @@ enum SchemaKind {
     Send,
     /// The output of `events --format json`.
     Events,
+    /// A line of `schedule --format json`.
+    Schedule,
     /// A line of `dry-run --format json`.
     DryRun,
     /// The output of `check --format json`.
     Check,
     /// The output of `status --format json`.
     Status,
+    /// The output of `pause --format json` and `resume --format json`.
+    #[value(alias = "resume")]
+    Pause,
+    /// The output of `reload --format json`.
+    Reload,
     /// A line of `push --format json`.
     Push,
+    /// The output of `backup --format json`.
+    Backup,
+    /// The output of `restore --format json`.
+    Restore,
     /// The output of `move --format json`.
     Move,
     /// The output of `test --format json`.
@@ -89,10 +100,15 @@ impl SchemaKind {
             SchemaKind::Run => answers::run(),
             SchemaKind::Send => answers::send(),
             SchemaKind::Events => answers::events(),
+            SchemaKind::Schedule => answers::schedule(),
             SchemaKind::DryRun => answers::dry_run(),
             SchemaKind::Check => answers::check(),
             SchemaKind::Status => answers::status(),
+            SchemaKind::Pause => answers::pause(),
+            SchemaKind::Reload => answers::reload(),
             SchemaKind::Push => answers::push(),
+            SchemaKind::Backup => answers::backup(),
+            SchemaKind::Restore => answers::restore(),
             SchemaKind::Move => answers::move_store(),
             SchemaKind::TestResults => answers::test_results(),
         }

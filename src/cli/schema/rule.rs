@@ -17,7 +17,7 @@ use flowtrigger_core::rule::vocabulary::JOBSPEC;
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// The required keys of a rule, besides `flow` or `flow_name`.
-const REQUIRED: &[&str] = &["name", "event_source", "event_type"];
+const REQUIRED: &[&str] = &["name"];
 
 /// The schema of a document: a rule, or named flows.
 pub fn schema() -> Value {
@@ -32,6 +32,10 @@ pub fn schema() -> Value {
     schema["$defs"] = step_parts();
     schema["$defs"]["rule"] = JOBSPEC.schema(REQUIRED);
     schema["$defs"]["rule"]["oneOf"] = json!([{"required": ["flow"]}, {"required": ["flow_name"]}]);
+    schema["$defs"]["rule"]["if"] = json!({"required": ["every"]});
+    schema["$defs"]["rule"]["then"] =
+        json!({"properties": {"event_source": false, "event_type": false}});
+    schema["$defs"]["rule"]["else"] = json!({"required": ["event_source", "event_type"]});
     schema["$defs"]["flows"] = flows_schema();
     schema["$defs"]["event_type"] = event_type(Catalogue::built_in());
     schema["$defs"]["test"] = test::schema();

@@ -77,10 +77,15 @@ fn the_committed_schemas_are_current() {
             SchemaKind::Run => "run",
             SchemaKind::Send => "send",
             SchemaKind::Events => "events",
+            SchemaKind::Schedule => "schedule",
             SchemaKind::DryRun => "dry-run",
             SchemaKind::Check => "check",
             SchemaKind::Status => "status",
+            SchemaKind::Pause => "pause",
+            SchemaKind::Reload => "reload",
             SchemaKind::Push => "push",
+            SchemaKind::Backup => "backup",
+            SchemaKind::Restore => "restore",
             SchemaKind::Move => "move",
             SchemaKind::TestResults => "test-results",
         };
@@ -185,6 +190,13 @@ fn mistakes_that_loading_rejects_are_rejected() {
         changed("dedupe", json!({"for": "1h"})),
         changed("dedupe", json!("1h")),
         changed("throttle", json!({"limit": 0, "in": "1h"})),
+        changed("during", json!({"is": "office"})),
+        changed("throttle", json!({"limit": 1, "in": {"during": "office"}})),
+        changed("flow", json!([{"wait": {"during": "office"}}])),
+        changed(
+            "flow",
+            json!([{"wait": {"for": "1h", "until": "event.time"}}]),
+        ),
         changed("on_dead", json!({"succeed": null})),
         changed("flow_name", json!("page")),
         changed("flow", json!([{"choose": []}])),
@@ -207,6 +219,8 @@ fn mistakes_that_loading_rejects_are_rejected() {
         json!([{"choose": [{"when": {"current": "low"}, "flow": [{"set": 1}]}, {"flow": [{"fail": null}]}]}]),
         json!([{"for_each": "ticket.tags", "as": "tag", "concurrency": 4, "on_failure": "continue", "flow": [{"exec": ["a"]}]}]),
         json!([{"wait": "4h"}, {"wait": {"until": "event.time"}}]),
+        json!([{"wait": {"for": "4h", "during": {"not": "office"}}}]),
+        json!([{"exec": ["a"], "retry": {"attempts": 3, "during": "office"}}]),
         json!([{"set": {"jq": ".ticket.id", "input": {"a": 1}}}, {"set": {"a": 1}}]),
         json!([{"flow": "page", "vars": {"a": 1}, "catch": [{"set": "{{ error.message }}"}]}]),
     ] {
@@ -227,8 +241,9 @@ fn mistakes_that_loading_rejects_are_rejected() {
         ("dedupe", json!({"per": "ticket.id", "for": "24h"})),
         (
             "debounce",
-            json!({"quiet": "1h", "at_most": "4h", "keep": "all"}),
+            json!({"quiet": {"for": "1h", "during": "office"}, "at_most": "4h", "keep": "all"}),
         ),
+        ("during", json!({"not": "office"})),
         ("throttle", json!({"limit": 3, "in": "1h"})),
         ("on_dead", json!([])),
     ] {
@@ -237,6 +252,7 @@ fn mistakes_that_loading_rejects_are_rejected() {
     assert_eq!(rule.accepts(&gated.into()), Ok(()));
     let config = Validator::new(SchemaKind::Config.schema());
     for good in [
+        json!({"outgoing": {"retry": {"for": "8h", "during": "office"}}}),
         json!({"archive": "off", "retention": {"for": "30d"}, "limits": {"runs": 4}}),
         json!({"archive": {"events": "unmatched", "for": "1d", "at_most": "1.5 GB"}}),
         json!({"on_dead": [{"http": {"url": "https://a.example"}}, {"when": {"error.attempts": 1}}]}),
@@ -291,6 +307,7 @@ fn tests_are_accepted_as_they_are_loaded() {
         of("attempts", json!({"page": 3})),
         of("guard", json!("vip")),
         of("name", json!(5)),
+        json!({"event": "a.json", "expect": "suppressed"}),
         of("now", json!("2026-03-01T09:00:00+01:00")),
         of("mock", json!({"page": {"fails": 3}})),
         events(json!([{"at": "+5m", "expect": "match", "starts": "1.5 h"}])),
@@ -308,7 +325,7 @@ fn tests_are_accepted_as_they_are_loaded() {
     for bad in [
         json!({"expect": "match"}),
         json!({"event": "a.json"}),
-        of("expect", json!("suppressed")),
+        of("expect", json!("held")),
         of("expects", json!("match")),
         of("because", json!("current")),
         of("steps", json!({"page": "sent"})),

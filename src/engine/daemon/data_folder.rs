@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::store::foreign_owner;
+
 /// An existing data folder. Once locked, it stays locked until this is dropped.
 #[derive(Debug)]
 pub struct DataFolder {
@@ -39,6 +41,12 @@ pub enum FolderError {
         path.display()
     )]
     Unusable { path: PathBuf, why: io::Error },
+    #[error("failed to use the data folder `{}`: {why}; {help}", path.display())]
+    Foreign {
+        path: PathBuf,
+        why: io::Error,
+        help: String,
+    },
     #[error(
         "failed to use the data folder `{}`: it is a file; choose a folder with `--data`",
         path.display()
@@ -74,7 +82,7 @@ impl DataFolder {
     /// Locks the folder for this process. The lock ends with the process, however it ends.
     pub fn lock(&mut self, now: Timestamp) -> Result<(), FolderError> {
         let folder = File::open(&self.path).map_err(|why| self.unusable(why))?;
-        let mut file = self.lock_file().map_err(|why| self.unusable(why))?;
+        let mut file = self.lock_file().map_err(|why| self.unusable_lock(why))?;
         match folder.try_lock().and_then(|()| file.try_lock()) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -119,6 +127,19 @@ impl DataFolder {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         options.open(self.path.join("lock"))
+    }
+
+    /// The folder may be right, and the file of another user.
+    fn unusable_lock(&self, why: io::Error) -> FolderError {
+        let help = foreign_owner(&[self.path.join("lock")]);
+        match help.filter(|_| why.kind() == io::ErrorKind::PermissionDenied) {
+            Some(help) => FolderError::Foreign {
+                path: self.path.clone(),
+                why,
+                help,
+            },
+            None => self.unusable(why),
+        }
     }
 
     fn unusable(&self, why: io::Error) -> FolderError {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::reload::mistakes;
 use crate::engine::handle::Engine;
 use crate::engine::{EngineError, Perform};
 use crate::source::admin::FailedReload;
@@ -9,44 +10,42 @@ use crate::store::Store;
 use flowtrigger_core::diagnostic::{Diagnostic, Diagnostics, Severity};
 
 impl<S: Store, P: Perform> Engine<S, P> {
-    /// Notes the result of a reload: the error, or `None` if the new rules are in force.
-    pub(super) fn note_reload(&self, error: Option<&EngineError>) {
+    /// Notes the result of a reload: the error, or `None` if the new rules are in force. Returns whether the one before
+    /// failed for the same reason.
+    pub(super) fn note_reload(&self, error: Option<&EngineError>) -> bool {
+        let before = self.shared.failed_reload.load_full();
+        let now = self.shared.now();
         let failed = error.map(|error| {
-            let (files, diagnostics) = match error {
-                EngineError::Rules(reading) => (
-                    Arc::clone(&reading.rulebook.files),
-                    Arc::new(errors(&reading.diagnostics)),
+            let (files, diagnostics) = match mistakes(error) {
+                Some(loaded) => (
+                    Arc::clone(&loaded.rulebook.files),
+                    Arc::new(errors(&loaded.diagnostics)),
                 ),
-                EngineError::Secrets(_)
-                | EngineError::Listen(_)
-                | EngineError::Store(_)
-                | EngineError::Open(_)
-                | EngineError::Action(_)
-                | EngineError::Folder(_)
-                | EngineError::Socket(_)
-                | EngineError::Pushed(_)
-                | EngineError::PushedWithoutDatabase
-                | EngineError::Serve(_)
-                | EngineError::Signals(_)
-                | EngineError::Interrupted => Default::default(),
+                None => Default::default(),
             };
             Arc::new(FailedReload {
-                at: self.shared.now(),
+                at: now,
+                since: before.as_ref().map_or(now, |before| before.since),
                 reason: error.to_string(),
                 files,
                 diagnostics,
             })
         });
+        let is_repeated = matches!((&before, &failed), (Some(a), Some(b)) if is_same(a, b));
         self.shared.store.note_reload(failed.is_some());
         self.shared.failed_reload.store(failed);
+        is_repeated
     }
+}
+
+/// Whether two reloads failed for the same reason.
+fn is_same(before: &FailedReload, after: &FailedReload) -> bool {
+    before.reason == after.reason
+        && before.diagnostics.to_json(&before.files) == after.diagnostics.to_json(&after.files)
 }
 
 /// Without the warnings, among which an error is hard to find.
 fn errors(found: &Diagnostics) -> Diagnostics {
-    let mut errors = Diagnostics::default();
     let is_error = |found: &&Diagnostic| found.severity == Severity::Error;
-    let all = found.iter().filter(is_error).cloned();
-    all.for_each(|error| errors.push(error));
-    errors
+    found.iter().filter(is_error).cloned().collect()
 }

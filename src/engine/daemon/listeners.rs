@@ -9,14 +9,18 @@ use tokio::task::JoinHandle;
 use super::DRAIN_TIMEOUT;
 use super::page::{PageRoutes, limits as limits_of_page};
 use crate::engine::{Engine, EngineError, ReloadablePerformer};
+use crate::source::http::{BoundListener, MetricsAccess};
 use crate::source::{self, http};
 use crate::store::Store;
+use flowtrigger_core::config::Config;
 
 /// What a daemon listens on.
 pub struct Sockets {
-    pub events: TcpListener,
+    pub events: BoundListener,
     pub commands: UnixListener,
-    pub page: Option<TcpListener>,
+    pub page: Option<BoundListener>,
+    /// For metrics alone.
+    pub metrics: Option<TcpListener>,
 }
 
 /// The listeners of a daemon: HTTP for events, the admin socket for commands and the page, and HTTP for the page.
@@ -24,6 +28,7 @@ pub struct Listeners {
     events: JoinHandle<std::io::Result<()>>,
     commands: JoinHandle<std::io::Result<()>>,
     page: JoinHandle<std::io::Result<()>>,
+    metrics: JoinHandle<std::io::Result<()>>,
     close: watch::Sender<bool>,
 }
 
@@ -41,6 +46,30 @@ impl Listeners {
         };
         let engine = Arc::new(engine.clone());
         let page_limits = limits_of_page(&limits, &engine.rulebook().config.page);
+        let rulebook = engine.rulebook();
+        let listen = &rulebook.config.listen;
+        let access = MetricsAccess {
+            allow: listen
+                .metrics
+                .iter()
+                .flat_map(|own| own.allow.clone())
+                .collect(),
+            hosts: listen.hosts.clone(),
+        };
+        let (stop_metrics, metrics_limits) = (closed(), limits.clone());
+        let metrics_engine = Arc::clone(&engine);
+        let served_metrics = async move {
+            match sockets.metrics {
+                Some(listener) => {
+                    let (engine, limits) = (metrics_engine, metrics_limits);
+                    http::serve_metrics(listener, engine, access, limits, stop_metrics).await
+                }
+                None => {
+                    stop_metrics.await;
+                    Ok(())
+                }
+            }
+        };
         let events = http::serve(sockets.events, Arc::clone(&engine), limits, closed());
         let commands = source::admin::serve(sockets.commands, engine, page.socket, closed());
         let stop_page = closed();
@@ -59,6 +88,7 @@ impl Listeners {
             events: tokio::spawn(events),
             commands: tokio::spawn(commands),
             page: tokio::spawn(served_page),
+            metrics: tokio::spawn(served_metrics),
             close,
         }
     }
@@ -69,6 +99,7 @@ impl Listeners {
             ended = &mut self.events => ended,
             ended = &mut self.commands => ended,
             ended = &mut self.page => ended,
+            ended = &mut self.metrics => ended,
         };
         ended.unwrap_or(Ok(())).map_err(EngineError::Serve)
     }
@@ -76,11 +107,27 @@ impl Listeners {
     /// Stops listening; pending responses may finish.
     pub async fn close(mut self) {
         self.close.send_replace(true);
-        let all = async { tokio::join!(&mut self.events, &mut self.commands, &mut self.page) };
+        let all = async {
+            tokio::join!(
+                &mut self.events,
+                &mut self.commands,
+                &mut self.page,
+                &mut self.metrics
+            )
+        };
         if tokio::time::timeout(DRAIN_TIMEOUT, all).await.is_err() {
             self.events.abort();
             self.commands.abort();
             self.page.abort();
+            self.metrics.abort();
         }
+    }
+}
+
+/// Listens on the address for metrics, if one is configured.
+pub(super) async fn listen_metrics(config: &Config) -> Result<Option<TcpListener>, EngineError> {
+    match &config.listen.metrics {
+        Some(metrics) => Ok(Some(http::listen_metrics(&metrics.address).await?)),
+        None => Ok(None),
     }
 }

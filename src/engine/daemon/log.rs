@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 
+use tokio::net::TcpListener;
 use tracing::{error, info, warn};
 
 use crate::engine::rulebook::policy;
 use crate::engine::{LoadedRulebook, Rulebook};
-use crate::store::{RecoveryReport, short_digest};
+use crate::store::history::SuspendedTarget;
+use crate::store::{RecoveryReport, StoreLocation, damaged_databases, short_digest};
+use flowtrigger_core::config::Mode;
 use flowtrigger_core::diagnostic::{Diagnostic, Severity};
 
 pub(super) fn recovered(recovered: &RecoveryReport) {
@@ -25,11 +28,68 @@ pub(super) fn recovered(recovered: &RecoveryReport) {
     }
 }
 
+/// Databases that were damaged: this one began empty, and the events of the others may not have been executed.
+pub(super) fn damaged(location: &StoreLocation) {
+    let StoreLocation::File(database) = location else {
+        return;
+    };
+    for file in damaged_databases(database) {
+        warn!(file = %file.display(), "a damaged database was set aside, and this one began empty; read what is left with `.recover` of `sqlite3`, then move the file away");
+    }
+}
+
 pub(super) fn start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, address: SocketAddr) {
     let rules = rulebook.rules.rules.len();
     let pushed = rulebook.pushed().map(|pushed| short_digest(&pushed.digest));
-    info!(rules, pushed, bytes_per_rule, %address, "listening");
+    let tls = rulebook.config.listen.tls.is_some();
+    let version = env!("CARGO_PKG_VERSION");
+    let mode = rulebook.config.mode;
+    info!(version, rules, mode = mode.as_str(), pushed, bytes_per_rule, %address, tls, "listening");
+    match mode {
+        Mode::Live => {}
+        Mode::Shadow => {
+            warn!("`mode` of the configuration is shadow: no rule sends or executes anything");
+        }
+        Mode::Disabled => {
+            warn!("`mode` of the configuration is disabled: no rule creates a run");
+        }
+    }
     policy::log_policy(&rulebook.config);
+}
+
+/// What is paused or down at the start, and how many runs wait for it.
+pub(super) fn suspended(suspended: &[SuspendedTarget]) {
+    for found in suspended {
+        let (target, waiting) = (found.target.key(), found.waiting);
+        if let Some(pause) = &found.suspension.pause {
+            let (since, by, note) = (pause.since, &pause.by, &pause.note);
+            warn!(
+                target,
+                since = format!("{since:.0}"),
+                by,
+                note,
+                waiting,
+                "paused: its runs wait until `flowtrigger resume`"
+            );
+        }
+        if let Some(outage) = &found.suspension.outage {
+            let (since, error) = (outage.since, &outage.message);
+            warn!(
+                receiver = target,
+                since = format!("{since:.0}"),
+                failures = outage.failures,
+                error,
+                waiting,
+                "receiver is down; its runs wait"
+            );
+        }
+    }
+}
+
+pub(super) fn metrics_address(listener: Option<&TcpListener>) {
+    if let Some(address) = listener.and_then(|listener| listener.local_addr().ok()) {
+        info!(%address, "serving metrics");
+    }
 }
 
 pub(super) fn warnings(reading: &LoadedRulebook) {

@@ -1,15 +1,21 @@
 //! The daemon: loads the rules, listens, and handles signals until it stops. An invalid rule or a missing secret
 //! prevents a start; on a reload, the previous rules stay in use.
 
+pub mod activation;
 mod admin;
+mod certificates;
+mod consistent_read;
 pub mod data_folder;
 mod failed_reload;
 mod listeners;
 mod log;
 mod minutes;
 pub mod page;
+pub mod reload;
 mod rules_source;
+mod service_manager;
 pub mod shutdown;
+pub mod watcher;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,24 +29,26 @@ use crate::action;
 use crate::action::Performer;
 use crate::action::command::orphans;
 use crate::action::command::sandbox::launcher;
-use crate::action::secret::SecretStore;
-use crate::engine::rulebook::{endpoints, policy, secrets};
+use crate::action::secret::{MissingSecret, SecretStore};
+use crate::engine::rulebook::{connection_tls, endpoints, policy, secrets};
 use crate::engine::{
-    DataFolder, Engine, EngineError, EngineOptions, LoadedRulebook, Progress, ReloadablePerformer,
-    Rulebook, RulebookPaths,
+    DataFolder, Engine, EngineError, EngineOptions, Progress, ReloadablePerformer, Rulebook,
+    RulebookPaths, TlsListener,
 };
 use crate::source::{self, http};
-use crate::store::{AnyStore, Store, StoreSettings, short_digest};
+use crate::store::{AnyStore, Store, StoreSettings};
+use activation::ActivatedSockets;
+use certificates::ListenerCertificates;
 use data_folder::FolderAccess;
-use flowtrigger_core::config::{Config, DaemonRules, PageAddress, PageSettings};
-use flowtrigger_core::diagnostic::Span;
+use flowtrigger_core::config::listen::DEFAULT_ADDRESS;
+use flowtrigger_core::config::{Config, DaemonRules, PageAddress};
 use listeners::{Listeners, Sockets};
 use page::{PageParts, PageRoutes};
+use reload::{ReloadCause, reload_from};
 use rules_source::RulesSource;
+use service_manager::Watchdog;
 use shutdown::{DaemonSignal, Signals};
-
-/// The default listening address.
-pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
+use watcher::{FileWatcher, WatchMode};
 
 /// How long pending responses may take after everything else has finished.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,6 +62,8 @@ pub struct DaemonOptions {
     /// Host and port. Default: those of the configuration, or [`DEFAULT_ADDRESS`]. Port 0 takes any free port
     /// and logs it.
     pub listen: Option<String>,
+    /// Listeners that are open already: they replace the addresses above and below.
+    pub sockets: ActivatedSockets,
     /// Where the web page is served. Default: `page` of the configuration.
     pub page: Option<PageAddress>,
     /// The data folder.
@@ -61,6 +71,8 @@ pub struct DaemonOptions {
     /// The folder that `outbox:` requests are written to.
     pub outbox: PathBuf,
     pub limits: http::HttpLimits,
+    /// Whether changed files are loaded automatically.
+    pub watch: WatchMode,
 }
 
 /// Runs until a signal ends it. `open_page` makes the web page.
@@ -71,23 +83,27 @@ pub async fn daemon(
 ) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
     let mut rules = RulesSource::open(&daemon).await?;
-    let reading = rules.load(on_progress).await;
-    log::warnings(&reading);
-    let memory = reading.memory_per_rule();
-    let mut rulebook = reading.accepted().map_err(EngineError::Rules)?;
-    let secrets = load_all_secrets(&mut rulebook)?;
+    let read = rules.load(on_progress).await?;
+    let watcher = FileWatcher::new(daemon.watch, read.files, read.fingerprint);
+    log::warnings(&read.loaded);
+    let memory = read.loaded.memory_per_rule();
+    let rulebook = read.loaded.accepted().map_err(EngineError::Rules)?;
+    let secrets = with_page(read.secrets, &rulebook.config).map_err(EngineError::Secrets)?;
     let mut folder = DataFolder::open(&daemon.data)?;
     folder.lock(Timestamp::now())?;
     warn_of_access(&folder);
     let performer = daemon.performer(&rulebook, secrets, &folder)?;
+    let certificates = ListenerCertificates::open(&rulebook.config, Timestamp::now())?;
     let listener = daemon.listen(&rulebook.config).await?;
-    let page_listener = page::listen(daemon.page.as_ref(), &rulebook.config).await?;
+    let metrics = listeners::listen_metrics(&rulebook.config).await?;
+    let page_listener = page::listen(&daemon, &rulebook.config).await?;
     let socket = source::admin::listen(&folder.socket())?;
     kill_orphans(folder.processes()).await;
     let settings = StoreSettings::from_config(&rulebook.config);
     let location = rules.store(&rulebook.config, &folder.database())?;
     let (store, recovered) = AnyStore::open(&location, settings).await?;
     log::recovered(&recovered);
+    log::damaged(&location);
     let address = listener.local_addr().map_err(EngineError::Serve)?;
     store.introduce(&address.to_string(), rulebook.pushed().is_some());
     let public_address = Some(address).filter(|at| http::is_public(*at));
@@ -97,12 +113,24 @@ pub async fn daemon(
         ..EngineOptions::from_config(&rulebook.config)
     };
     log::start(&rulebook, memory, address);
+    log::metrics_address(metrics.as_ref());
     endpoints::log_endpoints(&rulebook);
     endpoints::warn_plaintext(&rulebook.config, public_address);
     let engine = Engine::open(store.clone(), performer, rulebook, options).await?;
-    engine.metrics().extend(store.clone());
+    match engine.suspended().await {
+        Ok(suspended) => log::suspended(&suspended),
+        Err(error) => warn!(%error, "suspensions could not be read; trying again"),
+    }
+    let (data, started) = (folder.path().to_owned(), engine.shared.since);
+    engine.metrics().extend(store.clone(), data, started);
+    engine.metrics().reloads().note_start(engine.shared.now());
+    if daemon.watch != WatchMode::Off {
+        engine.shared.reloads.note_watching();
+    }
     engine.load_minutes().await;
     let minutes = engine.start_minutes();
+    let ticks = engine.start_ticks();
+    let traces = engine.start_traces(location.clone());
     let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
     let close = watch::Sender::new(false);
     let page_address = page_listener
@@ -115,15 +143,23 @@ pub async fn daemon(
         closing: close.subscribe(),
         data: folder.path().to_owned(),
     })?;
-    page::log_address(page_address);
+    page::log_address(page_address, &engine.rulebook().config.page);
     let sockets = Sockets {
-        events: listener,
+        events: certificates.bind(TlsListener::Events, listener),
         commands: socket,
-        page: page_listener,
+        page: page_listener.map(|page| certificates.bind(TlsListener::Page, page)),
+        metrics,
     };
+    let keeper = engine.keep_certificates(certificates);
     let listeners = Listeners::open(&engine, sockets, page, limits, close);
-    let served = daemon.serve(&engine, listeners, rules, &mut signals).await;
+    let reloading = Reloading { rules, watcher };
+    let _watchdog = Watchdog::start(&store);
+    service_manager::ready(engine.rulebook().rules.rules.len(), address);
+    let served = serve(&engine, listeners, reloading, &mut signals).await;
     minutes.abort();
+    ticks.abort();
+    traces.abort();
+    keeper.abort();
     drop(tokio::time::timeout(DRAIN_TIMEOUT, engine.end_last_minute()).await);
     drop(std::fs::remove_file(folder.socket()));
     flush_archive(&store).await;
@@ -176,19 +212,17 @@ async fn kill_orphans(processes: PathBuf) {
 /// The performer for a rulebook. Reads all secrets of the rules.
 pub fn performer(rulebook: &Rulebook, outbox: &Path) -> Result<ReloadablePerformer, EngineError> {
     let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
-    performer_with(
-        &rulebook.config,
-        secrets,
-        action::PerformerOptions::new(outbox),
-    )
+    performer_with(rulebook, secrets, action::PerformerOptions::new(outbox))
 }
 
 fn performer_with(
-    config: &Config,
+    rulebook: &Rulebook,
     secrets: SecretStore,
     options: action::PerformerOptions,
 ) -> Result<ReloadablePerformer, EngineError> {
+    let config = &rulebook.config;
     let options = action::PerformerOptions {
+        connections: connection_tls::used(rulebook),
         outgoing: config.outgoing.clone(),
         programs: policy::programs(config),
         ..options
@@ -198,15 +232,33 @@ fn performer_with(
 }
 
 /// Reads the secrets of rules and sources, or returns all that are missing.
-fn load_all_secrets(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError> {
-    match (secrets::load(rulebook), rulebook.load_secrets()) {
+fn load_all_secrets(rulebook: &mut Rulebook) -> Result<SecretStore, Vec<MissingSecret>> {
+    match (secrets::load_for_daemon(rulebook), rulebook.load_secrets()) {
         (Ok(secrets), Ok(())) => Ok(secrets),
         (of_rules, of_sources) => {
             let mut missing = of_rules.err().unwrap_or_default();
             missing.extend(of_sources.err().unwrap_or_default());
             missing.sort_by(|a, b| a.name.cmp(&b.name));
             missing.dedup();
-            Err(EngineError::Secrets(missing))
+            Err(missing)
+        }
+    }
+}
+
+/// Adds the missing secrets of the page, so that a start reports all at once.
+fn with_page(
+    read: Result<SecretStore, Vec<MissingSecret>>,
+    config: &Config,
+) -> Result<SecretStore, Vec<MissingSecret>> {
+    let of_page = page::missing_secrets(config);
+    match (read, of_page.is_empty()) {
+        (read, true) => read,
+        (read, false) => {
+            let mut missing = read.err().unwrap_or_default();
+            missing.extend(of_page);
+            missing.sort_by(|a, b| a.name.cmp(&b.name));
+            missing.dedup();
+            Err(missing)
         }
     }
 }
@@ -217,6 +269,7 @@ async fn stop<S: Store>(
     engine: &Engine<S, ReloadablePerformer>,
     signals: &mut Signals,
 ) -> Result<(), EngineError> {
+    service_manager::stopping();
     let drain = async {
         engine.close().await;
         info!(
@@ -238,9 +291,13 @@ async fn stop<S: Store>(
 
 impl DaemonOptions {
     async fn listen(&self, config: &Config) -> Result<TcpListener, EngineError> {
+        let unverified = endpoints::unverified_sources(config);
+        if let Some(socket) = &self.sockets.events {
+            return Ok(http::adopt(socket, &unverified)?);
+        }
         let chosen = self.listen.as_ref().or(config.listen.address.as_ref());
         let address = chosen.map_or(DEFAULT_ADDRESS, String::as_str);
-        Ok(http::listen(address, &endpoints::unverified_sources(config)).await?)
+        Ok(http::listen(address, &unverified).await?)
     }
 
     fn performer(
@@ -256,119 +313,56 @@ impl DaemonOptions {
             work_folder: pushed.map(|_| self.paths.config.folder()),
             ..action::PerformerOptions::new(&self.outbox)
         };
-        performer_with(&rulebook.config, secrets, options)
+        performer_with(rulebook, secrets, options)
     }
+}
 
-    async fn serve<S: Store>(
-        &self,
-        engine: &Engine<S, ReloadablePerformer>,
-        mut listeners: Listeners,
-        mut rules: RulesSource,
-        signals: &mut Signals,
-    ) -> Result<(), EngineError> {
-        loop {
-            let heard = tokio::select! {
-                heard = signals.next() => heard,
-                () = rules.changed() => DaemonSignal::Reload,
-                ended = listeners.ended() => return ended,
-            };
-            match heard {
-                DaemonSignal::Reload => reload_from(&mut rules, engine).await,
+/// Where rules are loaded from, and what shows that they changed.
+struct Reloading {
+    rules: RulesSource,
+    watcher: FileWatcher,
+}
+
+async fn serve<S: Store>(
+    engine: &Engine<S, ReloadablePerformer>,
+    mut listeners: Listeners,
+    mut reloading: Reloading,
+    signals: &mut Signals,
+) -> Result<(), EngineError> {
+    let mut requests = engine.shared.reloads.take_requests().await;
+    loop {
+        let (cause, answer) = tokio::select! {
+            heard = signals.next() => match heard {
+                DaemonSignal::Reload => (ReloadCause::Signal, None),
                 DaemonSignal::Stop => break,
+            },
+            Some(request) = requests.recv() => {
+                info!(by = request.by.to_string(), "reload requested");
+                (ReloadCause::Command, Some(request.answer))
             }
+            () = reloading.rules.changed() => (ReloadCause::Pushed, None),
+            () = reloading.watcher.changed() => (ReloadCause::Files, None),
+            ended = listeners.ended() => return ended,
+        };
+        let Reloading { rules, watcher } = &mut reloading;
+        let result = reload_from(rules, watcher, engine, cause).await;
+        if let Some(answer) = answer {
+            // The command may have been interrupted.
+            drop(answer.send(result));
         }
-        stop(engine, signals).await?;
-        listeners.close().await;
-        Ok(())
     }
-}
-
-/// Loads the rules again, and notes and logs what came of it.
-async fn reload_from<S: Store>(rules: &mut RulesSource, engine: &Engine<S, ReloadablePerformer>) {
-    let reading = rules.load(|_| {}).await;
-    let reloaded = adopt(reading, engine).await;
-    engine.metrics().count_reload(match reloaded {
-        Ok(_) => "ok",
-        Err(_) => "failed",
-    });
-    engine.note_reload(reloaded.as_ref().err());
-    match reloaded {
-        Ok(rules) => {
-            let rulebook = engine.rulebook();
-            let pushed = rulebook.pushed().map(|pushed| short_digest(&pushed.digest));
-            return info!(rules, pushed, "reloaded");
-        }
-        Err(EngineError::Rules(reading)) => log::errors(&reading),
-        Err(EngineError::Listen(error)) => error!("{error}"),
-        Err(EngineError::Secrets(missing)) => {
-            missing.iter().for_each(|secret| error!("{secret}"));
-        }
-        Err(error) => error!(%error, "failed to load the rules again"),
-    }
-    error!("not reloaded: the previous rules stay in use");
-}
-
-/// Loads the rulebook again. New rules and their secrets take effect together or not at all.
-pub async fn reload<S: Store>(
-    paths: RulebookPaths,
-    engine: &Engine<S, ReloadablePerformer>,
-) -> Result<usize, EngineError> {
-    adopt(read(paths, |paths| paths.read()).await, engine).await
-}
-
-async fn adopt<S: Store>(
-    mut reading: LoadedRulebook,
-    engine: &Engine<S, ReloadablePerformer>,
-) -> Result<usize, EngineError> {
-    if reading.diagnostics.has_errors() {
-        return Err(EngineError::Rules(Box::new(reading)));
-    }
-    log::warnings(&reading);
-    endpoints::check_public_listener(
-        &reading.rulebook.config,
-        engine.shared.options.public_address,
-    )?;
-    let secrets = load_all_secrets(&mut reading.rulebook)?;
-    warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
-    let performer = engine
-        .performer()
-        .renewed(&secrets, &reading.rulebook.config)?;
-    let renew = |current: &ReloadablePerformer| current.replace(performer);
-    let rulebook = engine.adopt(reading, renew).await?;
-    endpoints::log_endpoints(&rulebook);
-    Ok(rulebook.rules.rules.len())
-}
-
-/// Concurrency limits, the listening address and the page are fixed at the start.
-fn warn_of_fixed(before: &Config, after: &Config) {
-    let at_work = |config: &Config| {
-        let limits = config.limits;
-        (limits.runs, limits.per_rule, limits.per_host)
-    };
-    if at_work(before) != at_work(after) {
-        warn!("`limits.runs`, `per_rule` and `per_host` take effect at the next start");
-    }
-    if before.listen != after.listen {
-        warn!("`listen` takes effect at the next start");
-    }
-    let page = |config: &Config| PageSettings {
-        at: Span::default(),
-        ..config.page.clone()
-    };
-    if page(before) != page(after) {
-        warn!("`page` takes effect at the next start");
-    }
+    // A request that still waits for a reload gets the answer that there is none.
+    drop(requests);
+    stop(engine, signals).await?;
+    listeners.close().await;
+    Ok(())
 }
 
 /// Reads files on a blocking thread, so that requests are still answered.
-async fn read(
-    paths: RulebookPaths,
-    read: impl FnOnce(&RulebookPaths) -> LoadedRulebook + Send + 'static,
-) -> LoadedRulebook {
-    let read = tokio::task::spawn_blocking(move || read(&paths));
-    read.await
-        .unwrap_or_else(|fault| match fault.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => LoadedRulebook::default(),
-        })
+async fn read_blocking<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|fault| match fault.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(cancelled) => unreachable!("the runtime ended before its main task: {cancelled}"),
+    })
 }

@@ -9,6 +9,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::DaemonOptions;
+use crate::action::secret::{MissingSecret, SecretStore};
 use crate::engine::handle::Engine;
 use crate::engine::{EngineError, Perform};
 use crate::source::http::{self, HttpLimits, ListenError};
@@ -46,11 +48,14 @@ pub struct PageRoutes {
 
 /// Listens on the address of the page. If the default address is not free, the page is served on the socket alone.
 pub(super) async fn listen(
-    chosen: Option<&PageAddress>,
+    daemon: &DaemonOptions,
     config: &Config,
 ) -> Result<Option<TcpListener>, EngineError> {
     let settings: &PageSettings = &config.page;
-    match chosen.unwrap_or(&settings.listen) {
+    if let Some(socket) = &daemon.sockets.page {
+        return Ok(Some(http::adopt_page(socket, settings)?));
+    }
+    match daemon.page.as_ref().unwrap_or(&settings.listen) {
         PageAddress::Off => Ok(None),
         PageAddress::At(address) => Ok(Some(http::listen_page(address, settings).await?)),
         PageAddress::Default => match http::listen_page(DEFAULT_PAGE_ADDRESS, settings).await {
@@ -77,8 +82,28 @@ pub(super) fn limits(of_events: &HttpLimits, settings: &PageSettings) -> HttpLim
     }
 }
 
-pub(super) fn log_address(address: Option<SocketAddr>) {
-    if let Some(address) = address {
-        info!(%address, "serving the page");
+pub(super) fn log_address(address: Option<SocketAddr>, settings: &PageSettings) {
+    let Some(address) = address else {
+        return;
+    };
+    info!(%address, "serving the page");
+    if sends_logins_in_clear(settings, address) {
+        warn!(
+            help = "set `page.tls`, or put a TLS proxy in front and name it under `page.trusted_proxies`",
+            "logins on the page are sent over plain HTTP"
+        );
     }
+}
+
+/// Whether people on other machines send their secrets without TLS. A trusted proxy is taken to have it.
+pub fn sends_logins_in_clear(settings: &PageSettings, address: SocketAddr) -> bool {
+    let has_secrets = !settings.secrets.is_empty() || !settings.read_secrets.is_empty();
+    let is_encrypted = settings.tls.is_some() || !settings.trusted_proxies.is_empty();
+    http::is_public(address) && has_secrets && !is_encrypted
+}
+
+/// The secrets with which people sign in that have no value.
+pub(super) fn missing_secrets(config: &Config) -> Vec<MissingSecret> {
+    let names = config.page.secrets.iter().chain(&config.page.read_secrets);
+    SecretStore::load(&config.secrets, names.map(String::as_str)).1
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::DaemonOptions;
+use super::consistent_read::{self, ConsistentRead};
+use super::{DaemonOptions, read_blocking};
+use crate::engine::rulebook::fingerprint::LoadedFiles;
 use crate::engine::{
     EngineError, LoadedRulebook, Progress, Rulebook, RulebookPaths, store_location,
 };
@@ -29,22 +31,27 @@ impl RulesSource {
         opened.unwrap_or_else(|fault| Err(PushedError::Failed(fault.to_string()).into()))
     }
 
-    /// Loads the rules as they are now. Files are read on a blocking thread, so that requests are still answered.
+    /// Loads the rules as they are now, with their secrets. Files are read on a blocking thread, so that requests are
+    /// still answered.
     pub async fn load(
         &mut self,
         mut on_progress: impl FnMut(Progress) + Send + 'static,
-    ) -> LoadedRulebook {
-        match self {
+    ) -> Result<ConsistentRead, EngineError> {
+        let read = match self {
             RulesSource::Folder(paths) => {
-                let load = move |paths: &RulebookPaths| paths.load_with_progress(&mut on_progress);
-                super::read(paths.clone(), load).await
+                let (paths, files) = (paths.clone(), LoadedFiles::of(paths));
+                let load = move || paths.load_with_progress(&mut on_progress);
+                read_blocking(move || consistent_read::read(&files, load)).await
             }
             RulesSource::Pushed(paths, watcher, _) => {
                 let pushed = watcher.newest();
-                let load = move |paths: &RulebookPaths| paths.read_pushed(&pushed);
-                super::read(paths.clone(), load).await
+                // The daemon's own file, and the files of secrets that the pushed configuration names.
+                let (paths, files) = (paths.clone(), LoadedFiles::of_config(paths));
+                let load = move || paths.read_pushed(&pushed);
+                read_blocking(move || consistent_read::read(&files, load)).await
             }
-        }
+        };
+        read.map_err(|_| EngineError::FilesChanging)
     }
 
     /// Where the store is. The configuration is the loaded one, which may be a pushed one: that does not know the secret with
@@ -57,7 +64,7 @@ impl RulesSource {
         }
     }
 
-    /// Waits until other rules were pushed. A folder is read again by a signal alone.
+    /// Waits until other rules were pushed.
     pub async fn changed(&mut self) {
         match self {
             RulesSource::Folder(_) => std::future::pending().await,

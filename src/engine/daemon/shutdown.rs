@@ -56,6 +56,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
         if let Some(keeper) = shared.lease_keeper.lock().await.take() {
             keeper.abort();
         }
+        if let Some(keeper) = shared.suspension_keeper.lock().await.take() {
+            keeper.abort();
+        }
         let left = self.left().await;
         left.log(&shared.store);
         left

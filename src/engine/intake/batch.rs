@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use tokio::sync::mpsc;
 
 use super::match_bytes::ReceivedEvent;
-use super::submit::SubmittedEvent;
+use super::submitted_event::SubmittedEvent;
 use crate::engine::handle::Engine;
 use crate::engine::runner::report::RunReport;
 use crate::engine::{EngineError, Perform};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::submit::SubmittedEvent;
+use super::submitted_event::SubmittedEvent;
 use crate::engine::Perform;
 use crate::engine::handle::Engine;
 use crate::engine::metrics::EventOutcome;

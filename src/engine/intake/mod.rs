@@ -2,35 +2,39 @@
 //! array, and an event of another source is rejected.
 
 pub mod batch;
+mod counting;
 mod delivery;
 mod identity;
 pub mod match_bytes;
+mod request_events;
 pub mod submit;
+pub mod submitted_event;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::engine::Perform;
 use crate::engine::handle::Engine;
-use crate::engine::{Perform, Rulebook};
 use crate::source::{
-    AcceptedEvent, AcceptedRun, Endpoint, EventDelivery, Ingest, IngestError, IngestResponse,
-    InvalidBody, RejectedRequest,
+    AcceptedEvent, AcceptedRun, AnswerResult, AskedQuestion, Endpoint, EventDelivery, Ingest,
+    IngestError, IngestResponse, RejectedRequest, SentAnswer,
 };
-use crate::store::{DeliveryId, DeliveryPart, Store, StoreError};
+use crate::store::{RunStatus, Store, StoreError};
 use delivery::IncomingDelivery;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::Event;
+use flowtrigger_core::event::format::clock::CLOCK;
 use flowtrigger_core::event::format::{DecodeError, FormatHint, read};
-use flowtrigger_core::event::json::parse::{JsonError, parse};
+use flowtrigger_core::event::request_values;
 use flowtrigger_core::event::summary::EventSummary;
-use identity::{ElementCounter, RequestIdentity};
+use flowtrigger_core::run::answer_link::AskedStep;
+use identity::RequestIdentity;
 use match_bytes::ByteMatch;
-use submit::{MatchedEvent, RequestContext, SubmittedEvent};
-
-/// The most elements of an array. A body of the maximum size has fewer real events.
-const MAX_EVENTS: usize = 1_000;
+use request_events::{RequestEvents, forged};
+use submit::{MatchedEvent, RequestContext};
+use submitted_event::SubmittedEvent;
 
 /// The reason that senders get while the database does not answer.
 const AWAY: &str = "the database is not available; send it again later";
@@ -71,7 +75,10 @@ fn read_as(
     let (found, name) = (&event.source, &source.name);
     Err(DecodeError {
         message: format!("this is an event of `{found}`, not of `{name}`"),
-        help: Some(format!("send it to `/events/{}`", event.source)),
+        help: Some(match event.source == CLOCK {
+            true => "the daemon makes the ticks of rules with `every`; none is accepted".to_owned(),
+            false => format!("send it to `/events/{}`", event.source),
+        }),
         path: None,
         finding: None,
     })
@@ -97,17 +104,45 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         }
     }
 
+    fn notes(&self) -> Vec<String> {
+        let failed = self.shared.failed_reload.load();
+        let note = failed.as_ref().map(|failed| {
+            format!(
+                "reloads have failed since {:.0}, so that the previous rules stay in use: {}",
+                failed.since, failed.reason
+            )
+        });
+        let suspended = self.shared.suspensions.describe();
+        let overdue = self.shared.overdue_ticks.load();
+        let overdue = overdue.as_ref().map(|overdue| overdue.describe());
+        note.into_iter().chain(suspended).chain(overdue).collect()
+    }
+
     async fn receive(&self, delivery: EventDelivery<'_>) -> Result<IngestResponse, IngestError> {
-        self.ingest(delivery).await
+        let clock = self.shared.clock();
+        let began = clock.elapsed();
+        let response = self.ingest(delivery).await;
+        let latencies = self.shared.metrics.latencies();
+        latencies.observe_ingest(clock.elapsed().saturating_sub(began));
+        response
+    }
+
+    fn asked(&self, token: &str) -> Option<AskedStep> {
+        self.open_link(token)
+    }
+
+    async fn question(&self, asked: &AskedStep) -> Result<Option<AskedQuestion>, IngestError> {
+        self.read_question(asked).await
+    }
+
+    async fn answer(&self, answer: SentAnswer) -> Result<Option<AnswerResult>, IngestError> {
+        self.take_answer(answer).await
     }
 
     async fn metrics(&self) -> Result<String, String> {
-        let now = self.shared.now();
-        let metrics = &self.shared.metrics;
-        if let Some(age) = self.shared.lease.age(self.shared.clock().elapsed()) {
-            metrics.set_lease(self.shared.lease.membership(), age);
-        }
-        let text = metrics.text(&self.shared.store, now).await;
+        self.read_gauges().await;
+        let (store, now) = (&self.shared.store, self.shared.now());
+        let text = self.shared.metrics.text(store, now).await;
         text.map_err(|error| error.to_string())
     }
 }
@@ -133,18 +168,43 @@ impl<S: Store, P: Perform> Engine<S, P> {
         // A request that is rejected here gets its number when it is recorded.
         let incoming =
             || IncomingDelivery::new(self.shared.store.next_delivery(), entrance, &delivery);
-        let request = match rulebook.match_request(entrance, &identity.request(entrance), body) {
+        let added = match (delivery.values, &entrance.items) {
+            (Some(values), None) => request_values::added_to_text(body, values),
+            (Some(_) | None, _) => None,
+        };
+        let read_whole = entrance.items.is_some() || (delivery.values.is_some() && added.is_none());
+        let text = added.as_deref().unwrap_or(body);
+        let matched = match read_whole {
+            true => None,
+            false => rulebook.match_request(entrance, &identity.request(entrance), text),
+        };
+        let request = match matched {
+            Some(ByteMatch::Unmatched(brief, event))
+                if self.is_awaited(&active, &brief).await.map_err(rejected)? =>
+            {
+                let event = event.into_event();
+                let event = event.map_err(|error| rejected(error.into()))?;
+                RequestEvents {
+                    events: vec![MatchedEvent::without_rules(event)],
+                    array: false,
+                }
+            }
             Some(ByteMatch::Unmatched(brief, event)) => {
                 let archived = self
                     .archive_delivered(&active, &brief, event, incoming())
                     .await;
                 return archived.map_err(rejected).map(|()| unmatched(*brief));
             }
-            Some(ByteMatch::Matched(event)) => RequestEvents {
-                events: vec![event],
-                array: false,
-            },
-            None => RequestEvents::read(entrance, &identity, body, rulebook)
+            Some(ByteMatch::Matched(event)) => {
+                if delivery.values.is_none() && request_values::is_in(&event.event.raw) {
+                    return Err(IngestError::InvalidBody(forged(None)));
+                }
+                RequestEvents {
+                    events: vec![event],
+                    array: false,
+                }
+            }
+            None => RequestEvents::read(entrance, &identity, (body, delivery.values), rulebook)
                 .map_err(IngestError::InvalidBody)?,
         };
         let array = request.array;
@@ -152,7 +212,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             intake,
             delivery: incoming(),
         };
-        let events = request.delivered_by(context.delivery.id);
+        let events = request.delivered_by(context.delivery.id, delivery.trace);
         let submitted = self
             .submit_with(Arc::clone(&active), events, Some(context))
             .await;
@@ -166,10 +226,10 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 }
 
-fn ingest_error(error: &StoreError) -> IngestError {
+pub(in crate::engine) fn ingest_error(error: &StoreError) -> IngestError {
     let reason = error.to_string();
     match error {
-        StoreError::Full { .. } => IngestError::Busy { reason },
+        StoreError::Full { .. } | StoreError::TooManyWaiters { .. } => IngestError::Busy { reason },
         // Its text names the server; senders need not know it, and the log has it.
         StoreError::Unreachable(_) => IngestError::Unavailable {
             reason: AWAY.to_owned(),
@@ -187,120 +247,30 @@ fn ingest_error(error: &StoreError) -> IngestError {
     }
 }
 
-/// The events of one request.
-#[derive(Debug)]
-struct RequestEvents {
-    events: Vec<MatchedEvent>,
-    array: bool,
-}
-
-impl RequestEvents {
-    fn read(
-        source: &EventSource,
-        identity: &RequestIdentity,
-        body: &[u8],
-        rulebook: &Rulebook,
-    ) -> Result<Self, Box<InvalidBody>> {
-        let accepted = parse(body).map_err(unsound)?;
-        let (values, array) = match accepted.value {
-            Value::Array(values) => (values, true),
-            one => (vec![one], false),
-        };
-        check_count(values.len())?;
-        let mut events = Vec::with_capacity(values.len());
-        let mut counter = ElementCounter::default();
-        for (index, value) in values.into_iter().enumerate() {
-            let identity = match array {
-                true => identity.element(index, &value, &mut counter),
-                false => identity.clone(),
-            };
-            let request = identity.request(source);
-            let hint = FormatHint::Request(&request);
-            let read = read_as(value, Some(source), hint, &rulebook.config);
-            let mut event = read.map_err(|error| no_event(error, array.then_some(index)))?;
-            event.warnings.extend(accepted.repairs.iter().cloned());
-            events.push(MatchedEvent::new(event, rulebook));
-        }
-        Ok(Self { events, array })
-    }
-
-    /// The events, each with its place in the request.
-    fn delivered_by(self, delivery: DeliveryId) -> Vec<MatchedEvent> {
-        let array = self.array;
-        let events = self.events.into_iter().enumerate();
-        let events = events.map(|(index, event)| {
-            event.delivered_by(DeliveryPart {
-                delivery,
-                index: array.then_some(index),
-            })
-        });
-        events.collect()
-    }
-}
-
-fn check_count(count: usize) -> Result<(), Box<InvalidBody>> {
-    let (summary, error) = match count {
-        0 => (
-            "an empty array",
-            "an empty array has no event; send at least one".into(),
-        ),
-        count if count > MAX_EVENTS => (
-            "too many events in one array",
-            format!("{count} events in one array; send at most {MAX_EVENTS}"),
-        ),
-        _ => return Ok(()),
-    };
-    Err(Box::new(InvalidBody {
-        error,
-        summary: Some(summary),
-        line: Some(1),
-        column: Some(1),
-        ..InvalidBody::default()
-    }))
-}
-
-fn unsound(error: JsonError) -> Box<InvalidBody> {
-    Box::new(InvalidBody {
-        summary: Some(error.fault.summary()),
-        error: error.reason,
-        line: Some(error.line),
-        column: Some(error.column),
-        ..InvalidBody::default()
-    })
-}
-
-fn no_event(error: DecodeError, index: Option<usize>) -> Box<InvalidBody> {
-    Box::new(InvalidBody {
-        finding: Some(error.finding.unwrap_or_else(|| error.message.clone())),
-        error: error.message,
-        help: error.help,
-        path: error.path,
-        index,
-        ..InvalidBody::default()
-    })
-}
-
 fn unmatched(event: EventSummary) -> IngestResponse {
     IngestResponse::One(AcceptedEvent {
         accepted: true,
         event: event.id,
         runs: Vec::new(),
+        continued: Vec::new(),
         redelivered: false,
         warnings: event.warnings,
     })
 }
 
 fn answer(submitted: &SubmittedEvent, source: &EventSource) -> AcceptedEvent {
-    let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
+    let accepted = |run: &RunStatus| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
         state: run.state.as_str(),
-    });
+    };
+    let committed = &submitted.committed;
     AcceptedEvent {
         accepted: true,
         event: submitted.id().to_owned(),
-        runs: runs.collect(),
-        redelivered: submitted.committed.redelivered,
+        runs: committed.runs.iter().map(accepted).collect(),
+        continued: committed.continued.iter().map(accepted).collect(),
+        redelivered: committed.redelivered,
         warnings: source.answer_warnings(&submitted.event.warnings),
     }
 }
@@ -308,73 +278,6 @@ fn answer(submitted: &SubmittedEvent, source: &EventSource) -> AcceptedEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request(source: &str, text: &str) -> Result<RequestEvents, Box<InvalidBody>> {
-        let rulebook = Rulebook::default();
-        let source = &rulebook.config.sources[source];
-        let identity = RequestIdentity::new(source, None, jiff::Timestamp::UNIX_EPOCH);
-        RequestEvents::read(source, &identity?, text.as_bytes(), &rulebook)
-    }
-
-    fn ticket(id: &str) -> String {
-        format!(
-            r#"{{"input":{{"ticket_event":{{"type":"Ticket Created","ticket":{{"id":{id}}}}}}}}}"#
-        )
-    }
-
-    #[test]
-    fn one_event_or_an_array() {
-        let one = request("support", &ticket("1")).expect("an event");
-        assert!(!one.array && one.events.len() == 1);
-        let many = request("support", &format!("[{}, {}]", ticket("1"), ticket("2")));
-        let many = many.expect("two events");
-        assert!(many.array && many.events[1].event.key.as_deref() == Some("2"));
-    }
-
-    #[test]
-    fn what_is_not_json_has_a_place() {
-        let rejected = request("support", "{\n \"a\": }").expect_err("no JSON");
-        assert_eq!((rejected.line, rejected.column), (Some(2), Some(7)));
-    }
-
-    #[test]
-    fn what_is_no_event_has_an_index_and_a_path() {
-        let text = format!("[{}, {}]", ticket("1"), ticket("{}"));
-        let rejected = request("support", &text).expect_err("no event");
-        assert_eq!(rejected.index, Some(1));
-        assert_eq!(
-            rejected.path.as_deref(),
-            Some("input.ticket_event.ticket.id")
-        );
-        assert!(request("support", "7").is_err_and(|rejected| rejected.index.is_none()));
-    }
-
-    #[test]
-    fn the_url_decides_and_the_content_must_agree() {
-        let rejected = request("upmind", &ticket("1")).expect_err("another source");
-        assert_eq!(
-            rejected.error,
-            "this is an event of `support`, not of `upmind`"
-        );
-        assert_eq!(
-            rejected.help.as_deref(),
-            Some("send it to `/events/support`")
-        );
-    }
-
-    #[test]
-    fn arrays_have_bounds() {
-        assert!(request("support", "[]").is_err());
-        let most = vec![ticket("1"); MAX_EVENTS].join(",");
-        assert!(request("support", &format!("[{most}]")).is_ok());
-        let over = format!("[{most},{}]", ticket("1"));
-        let rejected = request("support", &over).expect_err("too many");
-        assert!(
-            rejected.error.contains("at most 1000"),
-            "{}",
-            rejected.error
-        );
-    }
 
     #[test]
     fn built_in_sources_are_named_once() {

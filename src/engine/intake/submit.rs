@@ -5,31 +5,21 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::OwnedRwLockReadGuard;
-use tracing::{debug, info, warn};
 
 use super::delivery::{IncomingDelivery, delivered};
 use super::match_bytes::{ByteMatch, Matcher, ReceivedEvent};
+use super::submitted_event::{SubmittedEvent, log_unmatched};
 use crate::engine::handle::Engine;
 use crate::engine::metrics::EventOutcome;
 use crate::engine::state::ActiveRulebook;
 use crate::engine::{Perform, Rulebook};
 use crate::store::{
-    ArrivalKind, BodyComparison, Committed, DeliveredEvents, DeliveryPart, IncomingEvent,
-    PlannedRun, RevisionId, RunStatus, Store, StoreError, UnmatchedEvent,
+    ArrivalKind, Committed, DeliveredEvents, DeliveryPart, IncomingEvent, PlannedRun, RevisionId,
+    Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::summary::EventSummary;
-use flowtrigger_core::loop_guard::GATE;
 use flowtrigger_core::rule::Rule;
-
-/// An event that was accepted.
-#[derive(Debug, Clone)]
-pub struct SubmittedEvent {
-    pub event: EventSummary,
-    /// The rules that match it today, by name.
-    pub matched: Vec<String>,
-    pub committed: Committed,
-}
 
 /// Events that were accepted together.
 struct AcceptedEvents {
@@ -75,6 +65,11 @@ impl<S: Store, P: Perform> Engine<S, P> {
     ) -> Result<SubmittedEvent, StoreError> {
         let ReceivedEvent { active, matched } = incoming;
         match matched {
+            ByteMatch::Unmatched(brief, event) if self.is_awaited(&active, &brief).await? => {
+                let event = MatchedEvent::without_rules(event.into_event()?);
+                let mut submitted = self.submit_with(active, vec![event], None).await?;
+                Ok(submitted.pop().expect("one event was submitted"))
+            }
             ByteMatch::Unmatched(brief, event) => {
                 self.archive_unmatched(&active, &brief, event, None).await?;
                 Ok(SubmittedEvent {
@@ -88,6 +83,19 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 Ok(submitted.pop().expect("one event was submitted"))
             }
         }
+    }
+
+    /// Whether runs may wait for an event that no rule matches: then it is committed, and answered after that.
+    pub(super) async fn is_awaited(
+        &self,
+        active: &ActiveRulebook,
+        event: &EventSummary,
+    ) -> Result<bool, StoreError> {
+        // The revision registers what the rules in use wait for.
+        let store = &self.shared.store;
+        active.revision(store).await?;
+        let awaited = store.awaited();
+        Ok(awaited.covers(&event.source, &event.event_type))
     }
 
     /// Accepts events in a task that holds the intake lock until all is committed.
@@ -137,16 +145,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
             };
             submitted.log();
             let outcome = submitted.outcome();
-            self.shared
-                .metrics
-                .count_event(&submitted.event.endpoint, outcome);
-            for (gate, _, _) in submitted.suppressed() {
-                self.shared.metrics.count_suppressed(gate);
-            }
-            self.shared
-                .metrics
-                .count_high_rate(&submitted.committed.loops);
-            if outcome == EventOutcome::Unmatched {
+            self.count(&submitted);
+            if outcome == EventOutcome::Unmatched && !submitted.committed.awaited {
                 let event = matched.event.into();
                 self.shared
                     .store
@@ -201,9 +201,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
         Ok(received)
     }
 
-    /// Commits the events that have runs, in the order in which they happened, and returns the results in
-    /// the order of `events`. Events without a run are not sent to the store, so that they are answered
-    /// however busy it is.
+    /// Commits the events that have runs or that runs may wait for, in the order in which they happened, and returns the
+    /// results in the order of `events`. Other events are not sent to the store, so that they are answered however busy it
+    /// is.
     async fn commit(
         &self,
         events: &[MatchedEvent],
@@ -211,7 +211,11 @@ impl<S: Store, P: Perform> Engine<S, P> {
         received: Timestamp,
     ) -> Result<Vec<Committed>, StoreError> {
         let mut order: Vec<usize> = (0..events.len()).collect();
-        order.retain(|index| !events[*index].planned.is_empty());
+        let awaited = self.shared.store.awaited();
+        order.retain(|index| {
+            let MatchedEvent { event, planned, .. } = &events[*index];
+            !planned.is_empty() || awaited.covers(&event.source, &event.event_type)
+        });
         order.sort_by_key(|index| (position(&events[*index].event), *index));
         let arrivals = order.iter().map(|index| IncomingEvent {
             event: Arc::clone(&events[*index].event),
@@ -241,6 +245,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let committed = self.shared.store.commit_all(arrivals).await?;
         let took = clock.elapsed().saturating_sub(began);
         self.shared.metrics.observe_commit(took);
+        self.count_ended(&committed);
         self.shared.wake.notify_one();
         Ok(committed)
     }
@@ -259,6 +264,15 @@ impl MatchedEvent {
                 .map(|rule| PlannedRun::new(rule, &event))
                 .collect(),
             event: Arc::new(event),
+            delivery: None,
+        }
+    }
+
+    /// An event that no rule matches.
+    pub fn without_rules(event: Arc<Event>) -> Self {
+        Self {
+            event,
+            planned: Vec::new(),
             delivery: None,
         }
     }
@@ -291,108 +305,4 @@ fn position(event: &Event) -> Option<i64> {
     let position = event.body.pointer("/meta/sequence/position")?;
     let text = || position.as_str()?.trim().parse().ok();
     position.as_i64().or_else(text)
-}
-
-impl SubmittedEvent {
-    /// The id under which the event is stored: that of its first delivery.
-    pub fn id(&self) -> &str {
-        let first = self.committed.first.as_ref();
-        first.map_or(self.event.id.as_str(), |first| &first.id)
-    }
-
-    /// The entry that received the event, if it is not the one with the name of the source.
-    fn entry(&self) -> Option<&str> {
-        let endpoint = self.event.endpoint.as_str();
-        (endpoint != self.event.source).then_some(endpoint)
-    }
-
-    fn log_redelivery(&self, runs: &[u64]) {
-        let (event, r#type) = (self.id(), self.event.event_type.as_str());
-        match self.differed() {
-            true => warn!(
-                event,
-                at = self.entry(),
-                r#type,
-                ?runs,
-                "event redelivered: same id, different body; nothing ran for it. If the id names an object and not an event, set another `id` for the source"
-            ),
-            false => {
-                info!(event, at = self.entry(), r#type, ?runs, "event redelivered");
-            }
-        }
-    }
-
-    /// Whether it is a redelivery with another body.
-    pub(super) fn differed(&self) -> bool {
-        let first = self.committed.first.as_ref();
-        match first.map(|first| first.body) {
-            Some(BodyComparison::Different) => self.committed.redelivered,
-            Some(BodyComparison::Equal | BodyComparison::Unknown) | None => false,
-        }
-    }
-
-    pub(super) fn outcome(&self) -> EventOutcome {
-        match (self.committed.redelivered, self.matched.is_empty()) {
-            (true, _) => EventOutcome::Redelivered,
-            (false, true) => EventOutcome::Unmatched,
-            (false, false) => EventOutcome::Accepted,
-        }
-    }
-
-    /// Runs that a gate suppressed, and why; none for a redelivery, whose runs were reported before.
-    fn suppressed(&self) -> impl Iterator<Item = (&str, &RunStatus, &str)> {
-        let runs = self.committed.runs.iter();
-        let new = runs.filter(|_| !self.committed.redelivered);
-        new.filter_map(|run| Some((run.state.gate()?, run, run.state.why()?)))
-    }
-
-    /// Logs ids, names and states only: no log contains the text of a ticket. Fields from outside are
-    /// quoted, so that they cannot pass for log lines of their own.
-    fn log(&self) {
-        let (event, r#type) = (self.event.id.as_str(), self.event.event_type.as_str());
-        if self.outcome() == EventOutcome::Unmatched {
-            return log_unmatched(&self.event);
-        }
-        let runs = self.committed.runs.iter().map(|run: &RunStatus| run.id.0);
-        let runs: Vec<u64> = runs.collect();
-        let matched = self.matched.join(",");
-        match self.outcome() {
-            EventOutcome::Redelivered => self.log_redelivery(&runs),
-            EventOutcome::Accepted | EventOutcome::Unmatched => {
-                info!(
-                    event,
-                    at = self.entry(),
-                    r#type,
-                    matched,
-                    ?runs,
-                    "event accepted"
-                );
-            }
-        }
-        for (gate, run, why) in self.suppressed().filter(|(gate, _, _)| *gate == GATE) {
-            let rule = &*run.rule;
-            warn!(
-                run = run.id.0,
-                rule, event, gate, why, "run suppressed by loop guard"
-            );
-        }
-        let held = |run: &&RunStatus| self.committed.loops.held.contains(&run.id);
-        for run in self.committed.runs.iter().filter(held) {
-            let (rule, why) = (&*run.rule, run.state.why());
-            warn!(run = run.id.0, rule, event, why, "run held by loop guard");
-        }
-        log_warnings(event, &self.event.warnings);
-    }
-}
-
-fn log_unmatched(event: &EventSummary) {
-    let (id, r#type) = (event.id.as_str(), event.event_type.as_str());
-    debug!(event = id, r#type, "event matched no rule");
-    log_warnings(id, &event.warnings);
-}
-
-fn log_warnings(event: &str, warnings: &[String]) {
-    for warning in warnings {
-        debug!(event, warning, "event read with a warning");
-    }
 }

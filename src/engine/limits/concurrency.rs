@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use url::Url;
 
+use super::permit_holders::PermitHolders;
 use flowtrigger_core::flow::call::Call;
 
 /// Runs that wait in memory for a permit of a host. Further runs go back to the store.
@@ -20,6 +20,7 @@ pub type Permit = OwnedSemaphorePermit;
 #[derive(Debug)]
 pub struct ConcurrencyLimits {
     all: Arc<Semaphore>,
+    holders: Arc<PermitHolders>,
     waiting: Arc<Semaphore>,
     hosts: Mutex<Hosts>,
 }
@@ -69,6 +70,7 @@ impl ConcurrencyLimits {
     pub fn new(all: usize, per_host: usize) -> Self {
         Self {
             all: Arc::new(Semaphore::new(all.max(1))),
+            holders: Arc::default(),
             waiting: Arc::new(Semaphore::new(MAX_WAITING_RUNS)),
             hosts: Mutex::new(Hosts {
                 per_host: per_host.max(1),
@@ -102,8 +104,13 @@ impl ConcurrencyLimits {
         Arc::clone(&self.all).acquire_owned().await.ok()
     }
 
+    /// Who holds the permits for runs.
+    pub fn holders(&self) -> &Arc<PermitHolders> {
+        &self.holders
+    }
+
     pub fn enter(&self, call: &Call) -> HostAdmission {
-        let Some(host) = host(call) else {
+        let Some(host) = call.host() else {
             return HostAdmission::Open(None);
         };
         let host = self.host(host);
@@ -183,32 +190,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `host:port` of a request. It is read from the redacted URL: a secret in the path does not hide the host.
-fn host(call: &Call) -> Option<String> {
-    let Call::Http(call) = call else { return None };
-    let shown = call.url.to_string();
-    let (_, rest) = shown.split_once("://")?;
-    let Ok(url) = Url::parse(&shown) else {
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        return Some(rest[..end].to_owned());
-    };
-    let port = url.port_or_known_default().unwrap_or_default();
-    Some(format!("{}:{port}", url.host_str().unwrap_or_default()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use flowtrigger_core::flow::call::{ExpectedStatus, HttpCall, KeepOutput};
-    use flowtrigger_core::language::rendered_text::{RenderedText, SecretEncoding, TextPart};
+    use flowtrigger_core::language::rendered_text::RenderedText;
 
-    fn call(url: RenderedText) -> Call {
+    fn to(url: &str) -> Call {
         Call::Http(HttpCall {
             method: "GET".into(),
-            url,
+            url: RenderedText::plain(url),
             connection: None,
+            tls: None,
             headers: vec![],
             body: None,
             auth: None,
@@ -217,28 +212,6 @@ mod tests {
             expect: ExpectedStatus::default(),
             keep: KeepOutput::Body,
         })
-    }
-
-    fn to(url: &str) -> Call {
-        call(RenderedText::plain(url))
-    }
-
-    #[test]
-    fn a_host_is_known_by_name_and_port() {
-        for (url, expected) in [
-            ("https://A.example/x", Some("a.example:443")),
-            ("http://u:p@a.example:81/x@y", Some("a.example:81")),
-            ("http://[::1]/", Some("[::1]:80")),
-            ("outbox:note", None),
-        ] {
-            assert_eq!(host(&to(url)).as_deref(), expected, "{url}");
-        }
-        let secret = TextPart::Secret {
-            name: "HOOK".into(),
-            encoding: SecretEncoding::Plain,
-        };
-        let hidden = RenderedText(vec![TextPart::Text("https://a.example/".into()), secret]);
-        assert_eq!(host(&call(hidden)).as_deref(), Some("a.example:443"));
     }
 
     #[test]

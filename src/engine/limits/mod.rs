@@ -2,4 +2,5 @@
 
 pub mod active_runs;
 pub mod concurrency;
+pub mod permit_holders;
 pub mod rate_limit;

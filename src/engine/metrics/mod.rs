@@ -1,28 +1,65 @@
-//! The Prometheus metrics. Labels are bounded: no rule, run, ticket or host is a label.
+//! The Prometheus metrics. Labels are bounded: names of rules, connections and hosts come from the loaded files only, and no run
+//! or ticket is a label.
 
+mod answers;
+mod buckets;
+mod certificates;
+mod encode;
+mod histogram;
+mod labels;
+mod latency;
+mod lease;
 pub mod lost_log_lines;
+mod machine;
+mod named;
 pub mod process_memory;
+mod queue;
+mod receivers;
+mod reload;
+mod rules;
 mod series;
 mod store;
+mod suspended;
+pub(super) mod ticks;
+pub mod traces;
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::store::{AnyStore, LoopFindings, Membership, Store, StoreError};
+use crate::store::suspension::{ParkedRuns, StoredSuspension};
+use crate::store::{AnyStore, LoopFindings, Store, StoreError};
+use answers::AnswerMetrics;
+use buckets::{attempt_buckets, commit_buckets};
+use certificates::CertificateMetrics;
+use flowtrigger_core::config::Config;
 use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::loop_guard::GATE;
+use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::{Attempt, STATES};
+use labels::{
+    AttemptLabels, EventLabels, GateLabels, HighRateLabels, KindLabels, RejectedLabels, StateLabels,
+};
+use latency::Latencies;
+use machine::MachineCollector;
+use queue::QueueGauges;
+use receivers::ReceiverMetrics;
+use reload::ReloadMetrics;
+use rules::RuleMetrics;
 use store::StoreCollector;
+use suspended::{SuspendedGauges, SuspendedMetrics};
 
+pub use labels::EventOutcome;
+pub(super) use queue::oldest_queued;
 pub use series::{MINUTES_IN_MEMORY, Series};
 
 #[derive(Debug)]
@@ -31,79 +68,29 @@ pub struct Metrics {
     events: Family<EventLabels, Counter>,
     rejected: Family<RejectedLabels, Counter>,
     runs: Family<StateLabels, Gauge<i64, AtomicI64>>,
+    waiters: Gauge<f64, AtomicU64>,
     suppressed: Family<GateLabels, Counter>,
     high_rate: Family<HighRateLabels, Counter>,
     oldest: Gauge<f64, AtomicU64>,
     attempts: Family<AttemptLabels, Counter>,
     attempt_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
     commit_seconds: Histogram,
-    reloads: Family<ResultLabels, Counter>,
+    reloads: ReloadMetrics,
+    ready: Gauge<i64, AtomicI64>,
+    last_reload: Gauge<i64, AtomicI64>,
+    clock_set_backs: Counter,
+    rules: RuleMetrics,
+    receivers: ReceiverMetrics,
+    latencies: Latencies,
+    suspended: SuspendedMetrics,
+    pub(super) ticks: ticks::TickMetrics,
     claims_lost: Counter,
     daemons: Gauge<i64, AtomicI64>,
     beat_age: Gauge<f64, AtomicU64>,
+    certificates: CertificateMetrics,
     /// The same counts by minute.
     series: Series,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct EventLabels {
-    source: String,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RejectedLabels {
-    source: String,
-    reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StateLabels {
-    state: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct GateLabels {
-    gate: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct HighRateLabels {
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabels {
-    kind: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AttemptLabels {
-    kind: &'static str,
-    result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ResultLabels {
-    result: &'static str,
-}
-
-/// The outcome of an accepted event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventOutcome {
-    Accepted,
-    Unmatched,
-    Redelivered,
-}
-
-impl EventOutcome {
-    fn as_str(self) -> &'static str {
-        match self {
-            EventOutcome::Accepted => "accepted",
-            EventOutcome::Unmatched => "unmatched",
-            EventOutcome::Redelivered => "redelivered",
-        }
-    }
+    answers: AnswerMetrics,
 }
 
 impl Default for Metrics {
@@ -113,31 +100,33 @@ impl Default for Metrics {
             events: Family::default(),
             rejected: Family::default(),
             runs: Family::default(),
+            waiters: Gauge::default(),
             suppressed: Family::default(),
             high_rate: Family::default(),
             oldest: Gauge::default(),
             attempts: Family::default(),
             attempt_seconds: Family::new_with_constructor(attempt_buckets),
             commit_seconds: commit_buckets(),
-            reloads: Family::default(),
+            reloads: ReloadMetrics::default(),
+            ready: Gauge::default(),
+            last_reload: Gauge::default(),
+            clock_set_backs: Counter::default(),
+            rules: RuleMetrics::default(),
+            receivers: ReceiverMetrics::default(),
+            latencies: Latencies::default(),
+            suspended: SuspendedMetrics::default(),
+            ticks: ticks::TickMetrics::default(),
             claims_lost: Counter::default(),
             daemons: Gauge::default(),
             beat_age: Gauge::default(),
+            certificates: CertificateMetrics::default(),
             series: Series::default(),
+            answers: AnswerMetrics::default(),
         };
         metrics.with(|registry| metrics.register(registry));
+        metrics.start_at_zero();
         metrics
     }
-}
-
-/// Buckets from 5 ms to about 3 minutes.
-fn attempt_buckets() -> Histogram {
-    Histogram::new(exponential_buckets(0.005, 2.0, 16))
-}
-
-/// Buckets from 0.1 ms to about 3 s, after which senders get a 503.
-fn commit_buckets() -> Histogram {
-    Histogram::new(exponential_buckets(0.000_1, 2.0, 16))
 }
 
 impl Metrics {
@@ -153,7 +142,13 @@ impl Metrics {
             "Rejected requests, by reason",
             self.rejected.clone(),
         );
+        self.answers.register(registry);
         registry.register(name("runs"), "Stored runs, by state", self.runs.clone());
+        registry.register(
+            name("waiters"),
+            "Events that runs wait for in wait_for steps",
+            self.waiters.clone(),
+        );
         registry.register(
             name("suppressed"),
             "Runs that a gate suppressed, by gate",
@@ -187,11 +182,28 @@ impl Metrics {
             Unit::Seconds,
             self.commit_seconds.clone(),
         );
+        self.reloads.register(registry);
+        self.ticks.register(registry);
+        self.certificates.register(registry);
         registry.register(
-            name("reloads"),
-            "Loads of rules and configuration, by result",
-            self.reloads.clone(),
+            name("last_reload_successful"),
+            "1 if the last load of rules and configuration succeeded, else 0",
+            self.last_reload.clone(),
         );
+        registry.register(
+            name("ready"),
+            "1 if events are accepted, else 0",
+            self.ready.clone(),
+        );
+        registry.register(
+            name("clock_set_backs"),
+            "How often the wall clock was set back",
+            self.clock_set_backs.clone(),
+        );
+        registry.register_collector(Box::new(self.rules.clone()));
+        registry.register_collector(Box::new(self.receivers.clone()));
+        registry.register_collector(Box::new(self.latencies.clone()));
+        registry.register_collector(Box::new(self.suspended.clone()));
         registry.register(
             name("log_lines_lost"),
             "Log lines that could not be written",
@@ -199,48 +211,44 @@ impl Metrics {
         );
     }
 
+    /// Writes counters before their first count, so that alerts see its increase.
+    fn start_at_zero(&self) {
+        let gate = GATE.to_owned();
+        drop(self.suppressed.get_or_create(&GateLabels { gate }));
+        for outcome in ["held", "admitted"] {
+            drop(self.high_rate.get_or_create(&HighRateLabels { outcome }));
+        }
+        self.reloads.start_at_zero();
+        self.ticks.start_at_zero();
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Registry) -> T) -> T {
         let registry = self.registry.lock();
         act(&mut registry.unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Adds the metrics that only a store on disk has.
-    pub fn extend(&self, store: AnyStore) {
-        self.with(|registry| registry.register_collector(Box::new(StoreCollector(store))));
-    }
-
-    /// Adds the metrics that only a daemon on a shared store has.
-    pub fn register_lease(&self) {
-        let name = |name: &str| format!("flowtrigger_{name}");
+    /// Adds the metrics that only a daemon has: of its store, its process and its disk.
+    pub fn extend(&self, store: AnyStore, folder: PathBuf, started: Timestamp) {
         self.with(|registry| {
-            registry.register(
-                name("claims_lost"),
-                "Runs that another daemon took over while this one executed them",
-                self.claims_lost.clone(),
-            );
-            registry.register(
-                name("daemons"),
-                "Daemons with a lease on the store, with this one",
-                self.daemons.clone(),
-            );
-            registry.register_with_unit(
-                name("last_beat_age"),
-                "Time since the lease of this daemon was renewed",
-                Unit::Seconds,
-                self.beat_age.clone(),
-            );
+            registry.register_collector(Box::new(StoreCollector(store)));
+            registry.register_collector(Box::new(MachineCollector { folder, started }));
         });
     }
 
-    pub fn count_claim_lost(&self) {
-        self.claims_lost.inc();
-    }
-
-    /// `age` is the time since the last successful beat.
-    pub fn set_lease(&self, membership: Membership, age: Duration) {
-        let daemons = i64::try_from(membership.daemons).unwrap_or(i64::MAX);
-        self.daemons.set(daemons);
-        self.beat_age.set(age.as_secs_f64());
+    /// Counts by the names of these rules, connections, hosts and sources from now on.
+    pub fn set_names(&self, rules: &RuleSet, config: &Config) {
+        for source in config.sources.keys() {
+            for reason in ["busy", "unavailable", "no_memory"] {
+                let source = source.clone();
+                drop(
+                    self.rejected
+                        .get_or_create(&RejectedLabels { source, reason }),
+                );
+            }
+        }
+        let names = rules.rules.iter().map(|rule| rule.name.clone());
+        self.rules.set_names(names);
+        self.receivers.set_names(rules, config);
     }
 
     /// What was counted, by minute.
@@ -302,15 +310,47 @@ impl Metrics {
             .get_or_create(&KindLabels { kind })
             .observe(attempt.took.as_secs_f64());
         self.series.observe_attempt(attempt);
+        if let Some(receiver) = call.receiver() {
+            self.receivers.observe(&receiver, attempt);
+        }
     }
 
-    pub fn count_reload(&self, result: &'static str) {
-        self.reloads.get_or_create(&ResultLabels { result }).inc();
+    pub fn rules(&self) -> &RuleMetrics {
+        &self.rules
+    }
+
+    pub fn latencies(&self) -> &Latencies {
+        &self.latencies
+    }
+
+    /// What is suspended, and how many runs wait; `None` if that is not known.
+    pub fn set_suspended(&self, stored: &[StoredSuspension], parked: Option<&[ParkedRuns]>) {
+        let receivers = self.receivers.names();
+        let gauges = SuspendedGauges::new(&receivers, stored, parked);
+        self.suspended.set(gauges);
+    }
+
+    pub fn count_clock_set_back(&self) {
+        self.clock_set_backs.inc();
+    }
+
+    /// Whether events are accepted, and whether the last reload succeeded.
+    pub fn set_health(&self, ready: bool, reloaded: bool) {
+        self.ready.set(ready.into());
+        self.last_reload.set(reloaded.into());
+    }
+
+    pub fn certificates(&self) -> &CertificateMetrics {
+        &self.certificates
+    }
+
+    pub fn reloads(&self) -> &ReloadMetrics {
+        &self.reloads
     }
 
     /// All metrics in the text format. Gauges of the store are read now.
     pub async fn text<S: Store>(&self, store: &S, now: Timestamp) -> Result<String, StoreError> {
-        match queue(store, now).await {
+        match QueueGauges::read(store, now).await {
             Ok(queue) => {
                 for state in STATES {
                     let count = queue.counts.get(state).copied().unwrap_or_default();
@@ -319,11 +359,13 @@ impl Metrics {
                 }
                 let oldest = queue.oldest.unwrap_or_default();
                 self.oldest.set(oldest.as_secs_f64());
+                self.waiters.set(queue.waiters as f64);
             }
             // Not known while the database is away. The others are needed then most of all.
             Err(StoreError::Unreachable(_)) => {
                 self.runs.clear();
                 self.oldest.set(f64::NAN);
+                self.waiters.set(f64::NAN);
             }
             Err(error) => return Err(error),
         }
@@ -334,65 +376,5 @@ impl Metrics {
     }
 }
 
-/// What the metrics say of the queue.
-struct QueueGauges {
-    counts: BTreeMap<&'static str, u64>,
-    oldest: Option<Duration>,
-}
-
-async fn queue<S: Store>(store: &S, now: Timestamp) -> Result<QueueGauges, StoreError> {
-    Ok(QueueGauges {
-        counts: store.counts().await?,
-        oldest: oldest_queued(store, now).await?,
-    })
-}
-
-/// The age of the oldest queued run.
-pub(super) async fn oldest_queued<S: Store>(
-    store: &S,
-    now: Timestamp,
-) -> Result<Option<Duration>, StoreError> {
-    let since = store.oldest_queued_at().await?;
-    Ok(since.map(|since| now.duration_since(since).try_into().unwrap_or_default()))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::{SqliteStore, StoreSettings};
-    use flowtrigger_core::run::RunId;
-
-    #[tokio::test]
-    async fn names_have_their_endings_and_every_state_its_gauge() {
-        let metrics = Metrics::default();
-        metrics.count_event("support", EventOutcome::Unmatched);
-        metrics.count_rejected("", "unknown_source");
-        metrics.observe_commit(Duration::from_millis(3));
-        metrics.count_reload("ok");
-        metrics.count_suppressed("loop_guard");
-        metrics.count_high_rate(&LoopFindings {
-            held: vec![RunId(1), RunId(2)],
-            admitted: Vec::new(),
-        });
-        let store = SqliteStore::in_memory(StoreSettings::in_memory()).unwrap();
-        let text = metrics.text(&store, Timestamp::UNIX_EPOCH).await.unwrap();
-        for line in [
-            "flowtrigger_events_total{source=\"support\",outcome=\"unmatched\"} 1",
-            "flowtrigger_requests_refused_total{source=\"\",reason=\"unknown_source\"} 1",
-            "flowtrigger_runs{state=\"queued\"} 0",
-            "flowtrigger_runs{state=\"suppressed\"} 0",
-            "flowtrigger_suppressed_total{gate=\"loop_guard\"} 1",
-            "flowtrigger_loop_guard_high_rate_total{outcome=\"held\"} 2",
-            "flowtrigger_oldest_queued_age_seconds 0.0",
-            "flowtrigger_commit_duration_seconds_count 1",
-            "flowtrigger_reloads_total{result=\"ok\"} 1",
-            "# TYPE flowtrigger_log_lines_lost counter",
-            "# EOF",
-        ] {
-            assert!(text.lines().any(|known| known == line), "{line}: {text}");
-        }
-        let minute = metrics.series().end_minute(1, []);
-        assert_eq!((minute.unmatched, minute.rejected), (1, 1));
-        assert!(minute.commits.is_some());
-    }
-}
+mod tests;

@@ -5,13 +5,14 @@ use std::fmt::Error;
 use std::sync::atomic::Ordering;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-use crate::store::AnyStore;
+use super::encode::single;
 use crate::store::postgres::DatabaseUse;
+use crate::store::{AnyStore, Store};
 
 #[derive(Debug)]
 pub(super) struct StoreCollector(pub(super) AnyStore);
@@ -20,6 +21,7 @@ impl Collector for StoreCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
         let commits = self.0.commits();
         let (filed, lost) = self.0.archived();
+        let (kept, unkept) = self.0.delivered();
         let (recorded, unrecorded) = self.0.recorded();
         let seconds = commits.micros.load(Ordering::Relaxed) as f64 / 1e6;
         let counted = [
@@ -53,11 +55,21 @@ impl Collector for StoreCollector {
                 "Exchanges of attempts that could not be stored",
                 unrecorded,
             ),
+            (
+                "flowtrigger_deliveries_filed",
+                "Requests whose row in the list of deliveries was stored",
+                kept,
+            ),
+            (
+                "flowtrigger_deliveries_lost",
+                "Requests whose row in the list of deliveries could not be stored",
+                unkept,
+            ),
         ];
         for (name, help, count) in counted {
-            write(&mut encoder, name, help, None, &ConstCounter::new(count))?;
+            single(&mut encoder, name, help, None, &ConstCounter::new(count))?;
         }
-        write(
+        single(
             &mut encoder,
             "flowtrigger_store_commit_time",
             "Total duration of those transactions",
@@ -67,27 +79,30 @@ impl Collector for StoreCollector {
         if let Some(used) = self.0.database_use() {
             write_database(&mut encoder, &used)?;
         }
-        let size = i64::try_from(self.0.archive_size()).unwrap_or(i64::MAX);
-        write(
+        single(
+            &mut encoder,
+            "flowtrigger_database_size",
+            "Size of the database",
+            Some(&Unit::Bytes),
+            &gauge(self.0.storage().bytes),
+        )?;
+        single(
             &mut encoder,
             "flowtrigger_archive_size",
             "Size of the archived unmatched events",
             Some(&Unit::Bytes),
-            &ConstGauge::new(size),
+            &gauge(self.0.archive_size()),
         )
     }
 }
 
+fn gauge(value: u64) -> ConstGauge<i64> {
+    ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
 /// What only a shared database has, as its last maintenance saw it.
 fn write_database(encoder: &mut DescriptorEncoder, used: &DatabaseUse) -> Result<(), Error> {
-    let number = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
     for (name, help, unit, value) in [
-        (
-            "flowtrigger_database_size",
-            "Size of the database",
-            Some(Unit::Bytes),
-            used.bytes,
-        ),
         (
             "flowtrigger_database_oldest_snapshot_age",
             "Time for which a transaction or replication slot has kept old rows from being removed",
@@ -101,17 +116,7 @@ fn write_database(encoder: &mut DescriptorEncoder, used: &DatabaseUse) -> Result
             used.dead_rows,
         ),
     ] {
-        write(encoder, name, help, unit.as_ref(), &number(value))?;
+        single(encoder, name, help, unit.as_ref(), &gauge(value))?;
     }
     Ok(())
-}
-
-fn write(
-    encoder: &mut DescriptorEncoder,
-    name: &str,
-    help: &str,
-    unit: Option<&Unit>,
-    metric: &impl EncodeMetric,
-) -> Result<(), Error> {
-    metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
 }

@@ -11,9 +11,12 @@ use tracing::{info, warn};
 use super::Rulebook;
 use crate::action::secret::{MissingSecret, SecretStore};
 use crate::source::Endpoint;
+use crate::source::handshake::HandshakeAnswerer;
 use crate::source::http::ListenError;
 use crate::source::signature::{InvalidSecret, Verifier};
 use flowtrigger_core::config::Config;
+use flowtrigger_core::config::handshake::Handshake;
+use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::config::verification::{Scheme, Verification};
 use flowtrigger_core::secret::SecretSource;
 
@@ -39,19 +42,19 @@ impl fmt::Debug for Endpoints {
 impl Endpoints {
     /// Endpoints without secrets: sources with verification reject every request.
     pub fn without_secrets(config: &Config) -> Self {
-        let with = |entrance: &flowtrigger_core::config::source::EventSource| {
+        let with = |entrance: &EventSource| {
             entrance
                 .verification
                 .as_ref()
                 .map(Verifier::without_secrets)
         };
-        Self::new(config, with)
+        Self::new(config, with, &SecretStore::none())
     }
 
     /// Endpoints with secrets, and the secrets that are missing or do not fit their scheme.
     pub fn load(config: &Config) -> (Self, Vec<MissingSecret>) {
         let (secrets, mut missing) = SecretStore::load(&config.secrets, names(config).into_iter());
-        let entrances = Self::new(config, |entrance| {
+        let verifier_of = |entrance: &EventSource| {
             let verification = entrance.verification.as_ref()?;
             let made = verifier(verification, &secrets);
             Some(made.unwrap_or_else(|unusable| {
@@ -59,13 +62,15 @@ impl Endpoints {
                 missing.extend(invalid);
                 Verifier::without_secrets(verification)
             }))
-        });
+        };
+        let entrances = Self::new(config, verifier_of, &secrets);
         (entrances, missing)
     }
 
     fn new(
         config: &Config,
-        mut with: impl FnMut(&flowtrigger_core::config::source::EventSource) -> Option<Verifier>,
+        mut with: impl FnMut(&EventSource) -> Option<Verifier>,
+        secrets: &SecretStore,
     ) -> Self {
         let entrances = config.sources.values().map(|entrance| {
             let verifier = with(entrance).map(Arc::new);
@@ -74,6 +79,9 @@ impl Endpoints {
                 source,
                 verifier,
                 id_header: entrance.identity.header().map(Into::into),
+                needs: Arc::new(entrance.needs.clone()),
+                methods: entrance.methods.clone(),
+                handshake: answerer(entrance, secrets).map(Arc::new),
             };
             (entrance.path.clone(), endpoint)
         });
@@ -132,8 +140,8 @@ pub fn unverified_sources(config: &Config) -> Vec<String> {
 /// The sources whose senders transmit the secret itself.
 fn sends_in_clear(config: &Config) -> Vec<&str> {
     let is_unverified = |verification: &Verification| match verification.scheme {
-        Scheme::Bearer | Scheme::Basic { .. } => true,
-        Scheme::Hmac(_) => false,
+        Scheme::Token(_) | Scheme::Bearer | Scheme::Basic { .. } => true,
+        Scheme::Signature(_) => false,
     };
     let sources = config.sources.values();
     let sources =
@@ -176,23 +184,41 @@ pub fn log_endpoints(rulebook: &Rulebook) {
 /// Warns if tokens or passwords are transmitted over plain HTTP.
 pub fn warn_plaintext(config: &Config, public_address: Option<SocketAddr>) {
     let sources = sends_in_clear(config).join(", ");
-    if public_address.is_some() && !sources.is_empty() {
+    let is_encrypted = config.listen.tls.is_some();
+    if public_address.is_some() && !is_encrypted && !sources.is_empty() {
         warn!(
             sources,
-            "tokens and passwords are sent over plain HTTP; put a TLS proxy in front, and listen on an address that only the proxy reaches"
+            "tokens and passwords are sent over plain HTTP; set `listen.tls`, or put a TLS proxy in front and listen on an address that only the proxy reaches"
         );
     }
 }
 
-/// The names of the secrets that verifiers use, sorted.
+/// The names of the secrets that verifiers and handshakes use, sorted.
 pub fn names(config: &Config) -> Vec<&str> {
-    let verifications = config.sources.values();
-    let verifications = verifications.filter_map(|entrance| entrance.verification.as_ref());
-    let names = verifications.flat_map(|verification| &verification.secrets);
-    let mut names: Vec<&str> = names.map(String::as_str).collect();
+    let mut names = Vec::new();
+    for entrance in config.sources.values() {
+        let verification = entrance.verification.iter();
+        let secrets = verification.flat_map(|verification| &verification.secrets);
+        names.extend(secrets.map(String::as_str));
+        names.extend(entrance.handshake.as_ref().and_then(Handshake::secret));
+    }
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// How a source answers the check of its address. Zoom's answer needs the secret with which Zoom signs.
+fn answerer(entrance: &EventSource, secrets: &SecretStore) -> Option<HandshakeAnswerer> {
+    let handshake = entrance.handshake.clone()?;
+    let name = match handshake {
+        Handshake::Zoom => {
+            let verification = entrance.verification.as_ref();
+            verification.and_then(|verification| verification.secrets.first().map(String::as_str))
+        }
+        _ => handshake.secret(),
+    };
+    let secret = name.and_then(|name| secrets.get(name)).cloned();
+    Some(HandshakeAnswerer { handshake, secret })
 }
 
 fn verifier(

@@ -2,7 +2,7 @@
 //! `.yml` or `.json` are skipped.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -73,25 +73,29 @@ fn walk(folder: &Path, entered: &mut BTreeSet<PathBuf>, found: &mut RuleFiles) {
             return;
         }
     };
-    for path in entries {
-        if path.is_dir() {
-            walk(&path, entered, found);
-        } else {
-            sort_in(path, found);
+    for (path, kind) in entries {
+        let is_folder = match kind.is_symlink() {
+            true => path.is_dir(),
+            false => kind.is_dir(),
+        };
+        match is_folder {
+            true => walk(&path, entered, found),
+            false => sort_in(path, found),
         }
     }
 }
 
-fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
+/// The entries of a folder with their types, which the folder itself knows: a file costs no system call.
+fn entries(folder: &Path) -> io::Result<Vec<(PathBuf, FileType)>> {
+    let mut entries = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if !entry.file_name().to_string_lossy().starts_with('.') {
-            paths.push(entry.path());
+            entries.push((entry.path(), entry.file_type()?));
         }
     }
-    paths.sort();
-    Ok(paths)
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(entries)
 }
 
 fn sort_in(path: PathBuf, found: &mut RuleFiles) {

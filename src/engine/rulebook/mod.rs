@@ -1,7 +1,10 @@
 //! Loads a rulebook: rules, configuration and endpoints, as one unit. With any error there is no rulebook, and
 //! the one in use stays.
 
+pub mod changes;
+pub mod connection_tls;
 pub mod endpoints;
+pub mod fingerprint;
 mod folder;
 pub mod policy;
 mod read_file;
@@ -18,7 +21,8 @@ use crate::store::PushedHead;
 use endpoints::Endpoints;
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
-use flowtrigger_core::config::Config;
+use flowtrigger_core::config::schedules::calendar;
+use flowtrigger_core::config::{CalendarFiles, Config};
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use flowtrigger_core::matching::rule_set::RuleSet;
 
@@ -180,7 +184,8 @@ impl RulebookPaths {
         let path = match &self.config {
             ConfigFile::IfThere(path) if !path.exists() => {
                 let file = files.add(path.to_string_lossy(), "");
-                let mut config = self.parse_config(file, files, diagnostics);
+                let calendars = CalendarFiles::new();
+                let mut config = self.parse_config(file, &calendars, files, diagnostics);
                 config.outgoing.unconfigured = true;
                 return config;
             }
@@ -192,19 +197,35 @@ impl RulebookPaths {
                 ..Config::default()
             };
         };
-        self.parse_config(file, files, diagnostics)
+        let text = files.get(file).map(|file| Arc::clone(&file.text));
+        let names = calendar::names(&text.unwrap_or_default());
+        let folder = self.config.folder();
+        let calendars = names.into_iter().map(|name| {
+            let calendar = read_file::calendar(&folder.join(&name), files);
+            (name, calendar)
+        });
+        let calendars = calendars.collect();
+        self.parse_config(file, &calendars, files, diagnostics)
     }
 
-    fn parse_config(&self, id: FileId, files: &Files, diagnostics: &mut Diagnostics) -> Config {
+    fn parse_config(
+        &self,
+        id: FileId,
+        calendars: &CalendarFiles,
+        files: &Files,
+        diagnostics: &mut Diagnostics,
+    ) -> Config {
         let Some(file) = files.get(id) else {
             return Config::default();
         };
-        let source = config::ConfigSource::new(
+        let source = config::ConfigSource::with_calendars(
             Arc::clone(&file.name),
             Arc::clone(&file.text),
             flowtrigger_core::config::environment::applied(&self.environment),
+            calendar::texts(calendars),
         );
-        let config = config::parse(id, &file.text, &self.environment, diagnostics);
+        let (text, environment) = (&file.text, &self.environment);
+        let config = config::parse_with_calendars(id, text, environment, calendars, diagnostics);
         Config {
             source: Arc::new(source),
             ..config
@@ -213,6 +234,23 @@ impl RulebookPaths {
 }
 
 impl Rulebook {
+    /// The calendars that the configuration names, with their paths. None of a pushed one, which has their texts.
+    pub fn calendars(&self) -> impl Iterator<Item = (&str, PathBuf)> {
+        let names = self.config.calendars.iter();
+        let names = names.filter(|_| self.pushed.is_none());
+        let folder = ConfigFile::IfThere(PathBuf::from(&*self.config.source.file)).folder();
+        names.map(move |name| (name.as_str(), folder.join(name)))
+    }
+
+    /// Whether the calendars have the texts that were read.
+    pub fn has_read_calendars(&self) -> bool {
+        let read = &self.config.source.calendars;
+        self.calendars().all(|(name, path)| {
+            let now = read_file::calendar(&path, &mut Files::default());
+            now.ok().map(|calendar| calendar.text).as_ref() == read.get(name)
+        })
+    }
+
     /// Reads the secrets of the sources, so that their endpoints accept requests.
     pub fn load_secrets(&mut self) -> Result<(), Vec<MissingSecret>> {
         let (entrances, missing) = Endpoints::load(&self.config);
@@ -262,130 +300,4 @@ fn report(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    const RULE: &str = "name: NAME\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n";
-
-    fn rule(name: &str) -> String {
-        RULE.replace("NAME", name)
-    }
-
-    fn places(folder: &tempfile::TempDir) -> RulebookPaths {
-        RulebookPaths {
-            config: ConfigFile::IfThere(folder.path().join("flowtrigger.yaml")),
-            ..RulebookPaths::new(folder.path().join("rules"))
-        }
-    }
-
-    fn with_files(files: &[(&str, &[u8])]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        folder
-    }
-
-    fn only_message(reading: &LoadedRulebook) -> (Code, String) {
-        let all = reading.diagnostics.sorted();
-        assert_eq!(all.len(), 1, "{all:?}");
-        (all[0].code, all[0].message.clone())
-    }
-
-    #[test]
-    fn rules_are_read_from_all_folders_in_order() {
-        let (a, b, c) = (rule("a"), rule("b"), rule("c"));
-        let folder = with_files(&[
-            ("rules/z.yml", b.as_bytes()),
-            ("rules/deep/er/a.yaml", a.as_bytes()),
-            ("rules/z.test.yaml", b"not: read"),
-            ("rules/readme.md", b"not read"),
-            ("rules/flowtrigger.yaml", b"mode: live"),
-            ("rules/.hidden/c.yaml", c.as_bytes()),
-        ]);
-        let book = places(&folder).read().accepted().expect("sound rules");
-        let names: Vec<&str> = book.rules.rules.iter().map(|r| r.name.as_str()).collect();
-        assert_eq!(names, ["a", "b"]);
-        assert_eq!(book.test_files.len(), 1);
-    }
-
-    #[test]
-    fn one_file_comes_with_the_tests_beside_it_whichever_is_named() {
-        let (a, b) = (rule("a"), rule("b"));
-        let folder = with_files(&[
-            ("rules/a.yaml", a.as_bytes()),
-            ("rules/a.test.yaml", b"not: read"),
-            ("rules/b.yml", b.as_bytes()),
-        ]);
-        for (named, tests) in [("a.yaml", 1), ("a.test.yaml", 1), ("b.yml", 0)] {
-            let path = folder.path().join("rules").join(named);
-            let book = RulebookPaths::new(path)
-                .read()
-                .accepted()
-                .expect("a sound rule");
-            assert_eq!(book.rules.rules.len(), 1, "{named}");
-            assert_eq!(book.rules.rules[0].name, named[..1], "{named}");
-            assert_eq!(book.test_files.len(), tests, "{named}");
-        }
-    }
-
-    #[test]
-    fn a_missing_folder_says_what_to_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let reading = places(&folder).read();
-        let (code, message) = only_message(&reading);
-        assert_eq!(code, Code::Unreadable);
-        assert!(message.ends_with("/rules` does not exist"), "{message}");
-        assert!(reading.accepted().is_err());
-    }
-
-    #[test]
-    fn an_empty_folder_is_an_error() {
-        let folder = with_files(&[("rules/readme.md", b"")]);
-        let (code, message) = only_message(&places(&folder).read());
-        assert_eq!(code, Code::NoRules);
-        assert!(
-            message.ends_with("/rules` contains no rule file"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn a_file_that_is_not_utf_8_is_named_with_the_byte() {
-        let folder = with_files(&[("rules/a.yaml", b"name: x\ndesc: \xff\n")]);
-        let reading = places(&folder).read();
-        let all = reading.diagnostics.sorted();
-        assert_eq!((all[0].code, all.len()), (Code::Unreadable, 1));
-        assert_eq!((all[0].at.line, all[0].at.column), (2, 7));
-        assert!(all[0].message.contains("byte 14"), "{}", all[0].message);
-    }
-
-    #[test]
-    fn a_broken_file_hides_no_other() {
-        let broken = rule("b").replace("flow:", "folw:");
-        let folder = with_files(&[
-            ("rules/a.yaml", b"\xff"),
-            ("rules/b.yaml", broken.as_bytes()),
-        ]);
-        let reading = places(&folder).read();
-        let files: std::collections::BTreeSet<FileId> =
-            reading.diagnostics.iter().map(|d| d.at.file).collect();
-        assert_eq!(files.len(), 2);
-    }
-
-    #[test]
-    fn the_configuration_must_be_there_when_it_is_named() {
-        let a = rule("a");
-        let folder = with_files(&[("rules/a.yaml", a.as_bytes())]);
-        let mut places = places(&folder);
-        assert!(!places.read().diagnostics.has_errors());
-        places.config = ConfigFile::Named(folder.path().join("mine.yaml"));
-        let (code, message) = only_message(&places.read());
-        assert_eq!(code, Code::Unreadable);
-        assert!(message.ends_with("/mine.yaml` does not exist"), "{message}");
-    }
-}
+mod tests;

@@ -65,6 +65,20 @@ pub fn check_rules(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnosti
             }
         }
     }
+    check_links(rules, config, diagnostics);
+}
+
+/// Reports the first step whose link people may not reach.
+fn check_links(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {
+    if config.listen.public_url.is_some() {
+        return;
+    }
+    let mut steps = rules.rules.iter().flat_map(|rule| rule.steps());
+    if let Some(step) = steps.find(|step| step.asks()) {
+        let message = "the links of answers begin with the address of the listener, which may not be the one that people reach";
+        let help = "set `public_url` under `listen` in flowtrigger.yaml: `public_url: https://hooks.example.com`";
+        diagnostics.push(Diagnostic::warning(Code::NoPublicUrl, step.at, message).help(help));
+    }
 }
 
 struct PolicyCheck<'j> {

@@ -3,8 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::report;
+use flowtrigger_core::config::{CalendarFile, UnreadableCalendar};
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use flowtrigger_core::event::json::utf16::wide_encoding;
 
@@ -36,6 +38,25 @@ pub fn read(path: &Path, files: &mut Files, diagnostics: &mut Diagnostics) -> Op
     }
 }
 
+/// Reads a calendar that the configuration names. What is wrong is reported where it is named.
+pub fn calendar(path: &Path, files: &mut Files) -> Result<CalendarFile, UnreadableCalendar> {
+    let unreadable = |(message, help): (String, &str)| UnreadableCalendar {
+        message,
+        help: help.to_owned(),
+    };
+    let bytes = bytes(path).map_err(|error| unreadable(reason(path, &error)))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let message = format!("`{}` is not UTF-8 at byte {valid}", path.display());
+        unreadable((message, "save it as UTF-8"))
+    })?;
+    let text: Arc<str> = text.into();
+    Ok(CalendarFile {
+        file: files.add(path.to_string_lossy(), Arc::clone(&text)),
+        text,
+    })
+}
+
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     // Reading a pipe or a device could block forever.
     if !fs::metadata(path)?.is_file() {
@@ -45,7 +66,13 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn unreadable(path: &Path, error: &io::Error, files: &mut Files, diagnostics: &mut Diagnostics) {
-    let (message, help) = match error.kind() {
+    let (message, help) = reason(path, error);
+    report(path, message, help, Code::Unreadable, files, diagnostics);
+}
+
+/// Why a file cannot be read, and what to do.
+fn reason(path: &Path, error: &io::Error) -> (String, &'static str) {
+    match error.kind() {
         io::ErrorKind::NotFound => (
             format!("`{}` does not exist", path.display()),
             "create it, or choose another file",
@@ -58,8 +85,7 @@ fn unreadable(path: &Path, error: &io::Error, files: &mut Files, diagnostics: &m
             format!("failed to read `{}`: {error}", path.display()),
             "check that it is a readable file",
         ),
-    };
-    report(path, message, help, Code::Unreadable, files, diagnostics);
+    }
 }
 
 fn not_utf_8(

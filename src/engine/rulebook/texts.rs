@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{LoadedRulebook, Rulebook, RulebookPaths};
 use crate::store::{PushedHead, PushedRevision};
 use flowtrigger_core::config::Config;
+use flowtrigger_core::config::schedules::calendar;
 use flowtrigger_core::diagnostic::{Diagnostics, FileId, Files};
 
 impl RulebookPaths {
@@ -17,12 +18,13 @@ impl RulebookPaths {
         let mut diagnostics = Diagnostics::default();
         let (name, text) = &pushed.texts.config;
         let id = files.add(Arc::clone(name), Arc::clone(text));
+        let calendars = calendar::from_texts(&pushed.texts.calendars, &mut files);
         let mut config = Config {
             store: local.store,
             store_options: local.store_options,
             listen: local.listen,
             page: local.page,
-            ..self.parse_config(id, &files, &mut diagnostics)
+            ..self.parse_config(id, &calendars, &files, &mut diagnostics)
         };
         // The page is that of the daemon, and so are the secrets with which people sign in there.
         let page = &config.page;

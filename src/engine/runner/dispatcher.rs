@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::performer::Perform;
+use super::suspended_runs::refresh;
 use super::worker::save::{MAX_SHUTDOWN_ATTEMPTS, advance_one, is_transient};
 use super::worker::work;
 use crate::engine::clock::ClockReading;
@@ -39,6 +40,7 @@ pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<Engine
         shared,
         tasks: JoinSet::new(),
     };
+    dispatcher.read_suspensions().await;
     while dispatcher.tick(&mut phase).await {}
     dispatcher.stop_all().await;
 }
@@ -54,6 +56,18 @@ struct Dispatcher<S, P> {
 }
 
 impl<S: Store, P: Perform> Dispatcher<S, P> {
+    /// Reads what is suspended, so that nothing starts that is paused.
+    async fn read_suspensions(&self) {
+        let shared = &self.shared;
+        while shared.store.is_durable() && shared.accepting() {
+            match refresh(shared).await {
+                Ok(()) => return,
+                Err(error) => error!(%error, "suspensions could not be read; trying again"),
+            }
+            shared.clock().sleep(STORE_RETRY_DELAY).await;
+        }
+    }
+
     /// Claims runs, then waits for a change. False when the engine is drained.
     async fn tick(&mut self, phase: &mut watch::Receiver<EnginePhase>) -> bool {
         self.check_clocks().await;
@@ -90,6 +104,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         if let Some(by) = self.clocks.set_back(&now) {
             let seconds = by.as_secs();
             warn!(seconds, "clock set back; due times are moved with it");
+            self.shared.metrics.count_clock_set_back();
             if let Err(error) = self.shared.store.shift_clock(by).await {
                 error!(%error, "failed to move due times; trying again");
                 return;
@@ -116,7 +131,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
     /// The lock of active runs is held, so that a cancelled run is never between claimed and executing.
     async fn claim(&mut self) {
         let permits = self.shared.concurrency.free();
-        if permits.is_empty() {
+        if permits.is_empty() || self.shared.suspensions.is_everything_paused() {
             return;
         }
         let claim = ClaimRequest {
@@ -139,6 +154,9 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
             }
         };
         for (run, permit) in claimed.into_iter().zip(permits) {
+            let waited = claim.now.duration_since(run.queued);
+            let latencies = shared.metrics.latencies();
+            latencies.observe_queue_wait(waited.try_into().unwrap_or_default());
             let active = ActiveRun {
                 run: run.id,
                 claim: run.claim,
@@ -235,6 +253,12 @@ async fn mark_dead<S: Store, P: Perform>(
             return;
         }
         shared.clock().sleep(STORE_RETRY_DELAY).await;
+    }
+    if let Ok(Some(record)) = shared.store.run(run).await {
+        shared
+            .metrics
+            .rules()
+            .count_ended(&record.rule.name, "dead");
     }
     error!(
         run = run.0,

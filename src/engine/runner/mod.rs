@@ -5,4 +5,6 @@ pub mod dispatcher;
 pub mod lease_keeper;
 pub mod performer;
 pub mod report;
+pub mod suspended_runs;
+pub mod suspension_keeper;
 pub mod worker;

@@ -4,15 +4,17 @@ use std::future::Future;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use serde_json::Value;
 
+use crate::action::collector::Collector;
 use crate::action::exchange::ExchangeRecorder;
 use crate::action::secret::SecretStore;
 use crate::action::{self, Performer};
-use flowtrigger_core::config::Config;
+use flowtrigger_core::config::TraceExport;
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::run::call_result::CallResult;
 
-use crate::engine::rulebook::policy;
+use crate::engine::rulebook::{Rulebook, connection_tls, policy};
 
 /// Performs calls. A failed call is data, not an error.
 pub trait Perform: Send + Sync + 'static {
@@ -45,14 +47,25 @@ impl ReloadablePerformer {
         Self(ArcSwap::from_pointee(performer))
     }
 
-    /// A performer with these secrets and the policy of this configuration.
+    /// A performer with these secrets, and the policy and the TLS files of this rulebook.
     pub fn renewed(
         &self,
         secrets: &SecretStore,
-        config: &Config,
+        rulebook: &Rulebook,
     ) -> Result<Performer, action::Error> {
-        let programs = policy::programs(config);
-        self.0.load().renewed(secrets, &config.outgoing, programs)
+        let programs = policy::programs(&rulebook.config);
+        let (outgoing, connections) = (&rulebook.config.outgoing, connection_tls::used(rulebook));
+        let performer = self.0.load();
+        performer.renewed(secrets, outgoing, programs, connections)
+    }
+
+    /// The collector of traces, with the secrets of its headers; `None` if the configuration has no address.
+    pub fn collector(
+        &self,
+        export: &TraceExport,
+        vars: &Value,
+    ) -> Result<Option<Collector>, String> {
+        self.0.load().collector(export, vars)
     }
 
     /// Performs calls that start from now on with this one.

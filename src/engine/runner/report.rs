@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::store::{RunRecord, RunStatus};
 use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use flowtrigger_core::run::{LogEntry, RunState};
 
@@ -63,6 +64,7 @@ fn message(record: &RunRecord) -> Option<String> {
                 error: &record.error,
                 locals: &record.locals(),
                 seed: "",
+                links: AnswerLinks::Hidden,
             };
             let decision = decide(record.flow(), &subject, &record.log, Timestamp::MAX);
             let Decision::Done { message } = decision else {

@@ -112,7 +112,7 @@ impl Consequences {
         }
     }
 
-    /// Runs that were held because a command may have done its work.
+    /// Runs that were held because their work may be done already: by a command, or since a backup.
     pub fn held(&self) -> usize {
         let RunsEffect { rules, .. } = match &self.effect {
             CommandEffect::Runs(runs) if self.request.command == RunCommand::Retry => runs,

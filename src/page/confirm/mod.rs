@@ -160,7 +160,7 @@ pub async fn execute<A: AdminApi>(
     if found.held() > 0 && request.text("looked").is_none() {
         reject("held runs were not looked at");
         return ask_again(
-            "Look first whether the held commands did their work. Nothing was done yet.",
+            "Look first whether the held runs did their work already. Nothing was done yet.",
         )
         .await;
     }

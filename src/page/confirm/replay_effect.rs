@@ -203,6 +203,9 @@ fn first_calls(
                 | PlanStepKind::Items(_)
                 | PlanStepKind::More
                 | PlanStepKind::Wait { .. }
+                | PlanStepKind::WaitFor { .. }
+                | PlanStepKind::Otherwise
+                | PlanStepKind::Decided(_)
                 | PlanStepKind::Enters(_)
                 | PlanStepKind::Caught(_)
                 | PlanStepKind::End(_)

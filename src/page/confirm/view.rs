@@ -292,7 +292,7 @@ fn form(page: &ConfirmPage) -> Markup {
                     @if held > 0 {
                         label class="row" {
                             input type="checkbox" name="looked" value="yes" required;
-                            span { "I have looked whether " (number(held, "held command")) " did the work" }
+                            span { "I have looked whether " (number(held, "held run")) " did the work already" }
                         }
                     }
                 }

@@ -151,6 +151,14 @@ fn facts(evaluated: &EvaluatedEvent) -> Markup {
             dd class="m" { (broken(&event.event_type)) }
             @if let Some(again) = describe_redelivered(head) { dt { "Redelivered" } dd { (prose(&again)) } }
             @if let Some(repeats) = repeats { dt { "Repeated" } dd { (prose(&repeats)) } }
+            @for (run, step) in &evaluated.continued {
+                dt { "Continued" }
+                dd { a href=(link::run(*run)) { "run " (run.0) } ", which waited for it in " code { (text(step)) } }
+            }
+            @for awaited in &evaluated.awaited_by {
+                dt { "Awaited" }
+                dd { a href=(link::run(awaited.run)) { "run " (awaited.run.0) } ": " (prose(&awaited.why())) }
+            }
             @if let Some(delivered) = &evaluated.delivery { dt { "Delivery" } dd { (delivery(delivered)) } }
             dt { "Rules" }
             dd { "revision " (head.revision.0) }

@@ -15,7 +15,8 @@ use crate::report::daemons::LiveDaemons;
 use crate::report::problems::{MAX_FAILED_RUNS, Problems};
 use crate::source::admin::{AdminApi, Status};
 use crate::store::Minute;
-use crate::store::history::{ReceiverActivity, RecentEvent};
+use crate::store::history::{ReceiverActivity, RecentEvent, SuspendedTarget};
+use flowtrigger_core::suspension::SuspensionTarget;
 
 /// How long what was read is shown without reading again.
 const MAX_AGE: Duration = Duration::from_secs(2);
@@ -39,6 +40,8 @@ pub struct OverviewData {
     pub last_minute: Option<u64>,
     pub problems: Problems,
     pub receivers: Vec<ReceiverActivity>,
+    /// What is paused or down.
+    pub suspended: Vec<SuspendedTarget>,
     /// The daemons that share the store.
     pub daemons: LiveDaemons,
 }
@@ -54,7 +57,19 @@ struct CachedOverview {
     data: Arc<OverviewData>,
 }
 
+impl OverviewCache {
+    /// Reads again for the next page: a command has changed what it shows.
+    pub async fn forget(&self) {
+        self.last.lock().await.clear();
+    }
+}
+
 impl OverviewData {
+    /// What is suspended at a target.
+    pub fn suspended_at(&self, target: &SuspensionTarget) -> Option<&SuspendedTarget> {
+        self.suspended.iter().find(|found| found.target == *target)
+    }
+
     /// Whether the daemon has never received an event, as far as is known.
     pub fn is_first_start(&self) -> bool {
         let has_run = self.status.runs.values().any(|count| *count > 0);
@@ -128,6 +143,7 @@ impl<A: AdminApi> PageState<A> {
                 last_minute,
                 problems: Problems::of(&failed, at),
                 receivers: history.receivers(at)?,
+                suspended: history.suspended()?,
                 daemons: LiveDaemons::of(&history.daemons()?),
             })
         });

@@ -7,6 +7,7 @@ use crate::page::answer::{day_and_time, time};
 use crate::page::chart::duration;
 use crate::page::text::text;
 use crate::report::deliveries::row::grouped;
+use crate::report::render::size::size;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::gate::format_duration;
 
@@ -140,20 +141,6 @@ fn lost(data: &OverviewData) -> Markup {
     }
 }
 
-/// `412 MB`.
-pub fn size(bytes: u64) -> String {
-    let shown = |value: f64, unit: &str| match value < 9.95 {
-        true => format!("{value:.1} {unit}").replace(".0 ", " "),
-        false => format!("{value:.0} {unit}"),
-    };
-    match bytes {
-        ..1_000 => format!("{bytes} B"),
-        1_000..999_500 => shown(bytes as f64 / 1e3, "kB"),
-        999_500..999_500_000 => shown(bytes as f64 / 1e6, "MB"),
-        _ => shown(bytes as f64 / 1e9, "GB"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::data;
@@ -187,19 +174,5 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part}: {html}");
         }
-    }
-
-    #[test]
-    fn sizes_have_two_or_three_digits() {
-        let shown = [
-            0,
-            36_000,
-            1_500_000,
-            412_300_000,
-            1_000_000_000,
-            12_000_000_000,
-        ]
-        .map(size);
-        assert_eq!(shown, ["0 B", "36 kB", "1.5 MB", "412 MB", "1 GB", "12 GB"]);
     }
 }

@@ -9,10 +9,10 @@ use super::data::OverviewData;
 use crate::engine::Rulebook;
 use crate::page::answer::{day_and_time, time};
 use crate::page::icon::Icon;
-use crate::page::overview::facts::size;
 use crate::page::part::link;
 use crate::page::text::text;
 use crate::report::deliveries::row::grouped;
+use crate::report::render::size::size;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::catalogue::sample::{SAMPLES, Sample};
@@ -35,7 +35,7 @@ struct SampleSource<'c> {
 
 pub fn page(data: &OverviewData, rulebook: &Rulebook) -> Markup {
     let address = data.status.address.as_deref();
-    let address = address.map_or_else(|| "http://127.0.0.1:8080".to_owned(), url);
+    let address = url(address.unwrap_or("127.0.0.1:8080"), &rulebook.config);
     let chosen = choose(rulebook);
     html! {
         div class="head" {
@@ -83,9 +83,13 @@ fn rules(data: &OverviewData) -> String {
 }
 
 /// Where a client on this machine reaches the listener.
-fn url(address: &str) -> String {
+fn url(address: &str, config: &Config) -> String {
+    let scheme = match config.listen.tls {
+        Some(_) => "https",
+        None => "http",
+    };
     let Ok(mut at) = address.parse::<SocketAddr>() else {
-        return format!("http://{address}");
+        return format!("{scheme}://{address}");
     };
     if at.ip().is_unspecified() {
         at.set_ip(match at.ip() {
@@ -93,7 +97,7 @@ fn url(address: &str) -> String {
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         });
     }
-    format!("http://{at}")
+    format!("{scheme}://{at}")
 }
 
 /// The sample that shows most: one that many rules listen to, for a source that needs no signature.
@@ -293,6 +297,7 @@ fn left_out(count: usize) -> Markup {
 mod tests {
     use super::super::tests::data;
     use super::*;
+    use flowtrigger_core::config::tls::ServerTls;
 
     #[test]
     fn the_commands_have_the_real_address() {
@@ -302,8 +307,11 @@ mod tests {
             ("[::]:8080", "http://[::1]:8080"),
             ("192.0.2.7:80", "http://192.0.2.7:80"),
         ] {
-            assert_eq!(url(address), expected);
+            assert_eq!(url(address, &Config::default()), expected);
         }
+        let mut encrypted = Config::default();
+        encrypted.listen.tls = Some(ServerTls::default());
+        assert_eq!(url("0.0.0.0:8443", &encrypted), "https://127.0.0.1:8443");
         let mut rulebook = Rulebook::default();
         rulebook.config.sources.retain(|name, _| name == "support");
         if let Some(source) = rulebook.config.sources.get_mut("support") {

@@ -1,6 +1,7 @@
 //! The overview: is the daemon well, what needs a person, what happened in the last hours. Before the first event it
 //! shows how to send one.
 
+mod certificate_note;
 mod chart_range;
 mod charts;
 mod daemons;
@@ -19,18 +20,21 @@ use super::PageState;
 use super::answer::PageView;
 use super::page_error::PageError;
 use super::page_request::PageRequest;
-use super::part::problem;
+use super::part::prose::prose;
+use super::part::{problem, suspended};
 use super::problems::problems_json;
 use super::session::{PageUser, Role};
 use super::shell::{PagePosition, Section};
 use crate::engine::Rulebook;
 use crate::report::deliveries::row::grouped;
 use crate::report::problems::Problem;
+use crate::report::suspended::describe_briefly;
 use crate::report::time_argument::seconds;
 use crate::source::admin::AdminApi;
-use crate::store::history::FailedState;
+use crate::store::history::{FailedState, SuspendedTarget};
 use chart_range::ChartRange;
 use data::OverviewData;
+use flowtrigger_core::suspension::SuspensionTarget;
 use receivers::receiver_json;
 
 pub use data::OverviewCache;
@@ -88,6 +92,7 @@ impl PageView for OverviewPage {
             "needs_attention": problems_json(&data.problems),
             "range": self.range.value(),
             "columns": data.columns,
+            "suspended": data.suspended.iter().map(SuspendedTarget::json).collect::<Vec<_>>(),
             "receivers": data.receivers.iter().map(receiver_json).collect::<Vec<_>>(),
             "daemons": data.daemons.json(),
         })
@@ -106,16 +111,41 @@ impl OverviewPage {
         html! {
             div class="head" {
                 div { h1 { "Overview" } }
-                div class="row acts" { (self.ranges()) (refresh()) }
+                div class="row acts" { (self.pause_everything(user)) (self.ranges()) (refresh()) }
             }
             (self.ask())
             (reload_note::note(&self.data.status))
+            (certificate_note::notes(&self.data.status.certificates, self.data.at))
+            (self.suspended(user))
             (first_start::continued(&self.data))
             (facts::section(&self.data, &self.rulebook.config))
             (daemons::section(&self.data))
             (self.attention(user))
             (charts::section(&self.data.columns, self.range))
-            (receivers::section(&self.data.receivers))
+            (receivers::section(&self.data, &self.rulebook.config, user))
+        }
+    }
+
+    /// A pause of everything is resumed where its note is.
+    fn pause_everything(&self, user: &PageUser) -> Markup {
+        let everything = SuspensionTarget::Everything;
+        let found = self.data.suspended_at(&everything);
+        let is_paused = found.is_some_and(|found| found.suspension.pause.is_some());
+        html! {
+            @if user.role == Role::Act && !is_paused {
+                a class="btn" href=(suspended::pause_path(&everything)) data-ask { "Pause everything…" }
+            }
+        }
+    }
+
+    /// What is paused or down.
+    fn suspended(&self, user: &PageUser) -> Markup {
+        html! {
+            div id="suspended" data-fresh {
+                @for found in &self.data.suspended {
+                    (suspended::note(found, &suspended::command(&found.target, Some(found), user), Some(&self.rulebook.config)))
+                }
+            }
         }
     }
 
@@ -159,18 +189,36 @@ impl OverviewPage {
     fn attention(&self, user: &PageUser) -> Markup {
         let problems = &self.data.problems;
         let causes = problems.groups.len();
+        let stopped: Vec<String> = self
+            .data
+            .suspended
+            .iter()
+            .filter_map(describe_briefly)
+            .collect();
         html! {
             section id="attention" data-fresh aria-labelledby="h-attention" {
                 div class="bar" {
                     h2 id="h-attention" { "Needs attention" }
-                    @if causes == 0 {
-                        p { "nothing: no run is dead or held" }
+                    @if causes == 0 && stopped.is_empty() {
+                        p { "nothing: no run is dead or held, and nothing is paused or down" }
+                    } @else if causes == 0 {
+                        p { "no run is dead or held" }
                     } @else {
                         p {
                             (grouped(problems.count())) @if problems.is_cut { "+" } @if problems.count() == 1 { " run, " } @else { " runs, " }
                             (grouped(causes as u64)) @if causes == 1 { " cause" } @else { " causes" }
                         }
                         a class="link push" href=(super::problems::PATH) { "All problems" }
+                    }
+                }
+                @if !stopped.is_empty() {
+                    ul {
+                        @for sentence in stopped.iter().take(MAX_PROBLEMS) {
+                            li { (prose(sentence)) ", see " a class="link" href="#suspended" { "above" } }
+                        }
+                        @if let Some(more) = stopped.len().checked_sub(MAX_PROBLEMS).filter(|more| *more > 0) {
+                            li { "and " (grouped(more as u64)) " more" }
+                        }
                     }
                 }
                 @if causes > 0 {
@@ -238,6 +286,7 @@ mod tests {
     use crate::report::problems::Problems;
     use crate::source::admin::Status;
     use crate::store::history::{EventRowId, RecentEvent};
+    use flowtrigger_core::suspension::{Pause, Suspension};
 
     pub fn data() -> OverviewData {
         let at = Timestamp::from_second(1_800_000_000).unwrap();
@@ -247,19 +296,26 @@ mod tests {
                 version: "1",
                 pid: 1,
                 since: at,
+                uptime_seconds: 0,
                 ready: true,
                 reason: None,
                 address: Some("127.0.0.1:8080".into()),
                 store: "folder",
                 pushed: None,
                 rules: 17,
+                mode: "live",
                 revision: 12,
                 loaded: at,
+                watches: true,
                 failed_reload: None,
+                certificates: Vec::new(),
                 runs: [("queued", 3), ("running", 9)].into(),
                 places: 16,
+                permits: Vec::new(),
                 oldest_queued_seconds: Some(0),
+                suspended: Vec::new(),
                 disk_bytes: 412_000_000,
+                disk_free_bytes: Some(9_000_000_000),
                 store_error: None,
                 lost_events: 0,
                 lost_exchanges: 0,
@@ -267,6 +323,7 @@ mod tests {
             few_events: false,
             last_event: Some(RecentEvent {
                 row: EventRowId(9),
+                id: "1".into(),
                 source: "support".into(),
                 event_type: "ticket.PriorityChanged".into(),
                 received: Timestamp::from_second(1_799_999_998).unwrap(),
@@ -278,6 +335,7 @@ mod tests {
                 is_cut: false,
             },
             receivers: Vec::new(),
+            suspended: Vec::new(),
             daemons: LiveDaemons::default(),
         }
     }
@@ -330,6 +388,42 @@ mod tests {
         assert_eq!(json["needs_attention"]["runs"], 3_114);
         assert_eq!(json["columns"].as_array().map(Vec::len), Some(60));
         assert_eq!(json["last_event"]["row"], 9);
+    }
+
+    #[test]
+    fn what_is_paused_is_shown_with_its_command() {
+        let mut data = data();
+        let shown = html(&page(data.clone()), Role::Act);
+        assert!(shown.contains(">Pause everything…</a>"), "{shown}");
+        assert!(shown.contains("and nothing is paused or down"), "{shown}");
+        data.suspended.push(SuspendedTarget {
+            target: SuspensionTarget::Everything,
+            suspension: Suspension::default().paused(Pause {
+                since: data.at,
+                by: "ines, on the page".into(),
+                note: "upgrade".into(),
+            }),
+            waiting: 3,
+            oldest: None,
+        });
+        let page = page(data);
+        let shown = html(&page, Role::Act);
+        for part in [
+            "everything is paused since",
+            "upgrade; 3 runs wait",
+            "<p>no run is dead or held</p>",
+            "<li><bdi>everything is paused</bdi>, see ",
+            "/confirm/resume?target=everything",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        assert!(!shown.contains("Pause everything"), "{shown}");
+        let read = html(&page, Role::Read);
+        assert!(
+            read.contains("3 runs wait") && !read.contains("/confirm/resume"),
+            "{read}"
+        );
+        assert_eq!(page.json()["suspended"][0]["pause"]["note"], "upgrade");
     }
 
     #[test]

@@ -2,21 +2,29 @@
 
 use maud::{Markup, html};
 use serde_json::{Value, json};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
+use super::data::OverviewData;
+use crate::engine::host_target;
 use crate::page::answer::{day_and_time, time};
 use crate::page::chart::{SparkColumn, duration, two_coloured};
 use crate::page::part::problem::without_scheme;
 use crate::page::part::state::pill;
+use crate::page::part::suspended;
+use crate::page::session::{PageUser, Role};
 use crate::page::text::{short, text};
 use crate::report::deliveries::row::grouped;
+use crate::report::suspended::{TESTED_BY_NEXT, continues};
 use crate::report::time_argument::seconds;
-use crate::store::history::{LastAttempt, ReceiverActivity, ReceiverHealth};
+use crate::store::history::{LastAttempt, ReceiverActivity, ReceiverHealth, SuspendedTarget};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::suspension::SuspensionTarget;
 
 /// Characters of an error that are shown.
 const ERROR_CHARS: usize = 80;
 
-pub fn section(receivers: &[ReceiverActivity]) -> Markup {
+pub fn section(data: &OverviewData, config: &Config, user: &PageUser) -> Markup {
+    let receivers = &data.receivers;
     html! {
         section id="receivers" data-fresh aria-labelledby="h-receivers" {
             div class="bar" {
@@ -26,13 +34,13 @@ pub fn section(receivers: &[ReceiverActivity]) -> Markup {
             @if receivers.is_empty() {
                 div class="note plain" { p { "No request was sent in the last hour, and none waits for an attempt." } }
             } @else {
-                (table(receivers))
+                (table(data, config, user))
             }
         }
     }
 }
 
-fn table(receivers: &[ReceiverActivity]) -> Markup {
+fn table(data: &OverviewData, config: &Config, user: &PageUser) -> Markup {
     html! {
         div class="box" {
             table class="hov list" {
@@ -46,19 +54,49 @@ fn table(receivers: &[ReceiverActivity]) -> Markup {
                         th scope="col" class="r" { "Median" }
                         th scope="col" { "Waiting" }
                         th scope="col" class="wide" { "Attempts" }
+                        @if user.role == Role::Act { th scope="col" { span class="vh" { "Command" } } }
                     }
                 }
-                tbody { @for receiver in receivers { (row(receiver)) } }
+                tbody {
+                    @for receiver in &data.receivers {
+                        @let targets = targets(&receiver.origin, config);
+                        (row(receiver, &targets, data, user))
+                    }
+                }
             }
         }
     }
 }
 
-fn row(receiver: &ReceiverActivity) -> Markup {
+/// What can be suspended at an origin: its connections, or the host if no connection has it.
+fn targets(origin: &str, config: &Config) -> Vec<SuspensionTarget> {
+    let origin_of = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+    let own = origin_of(origin);
+    let connections = config.connections.values();
+    let connections = connections
+        .filter(|connection| own.is_some() && origin_of(&connection.base_url) == own)
+        .map(|connection| SuspensionTarget::Connection(connection.name.clone()));
+    let mut targets: Vec<SuspensionTarget> = connections.collect();
+    if targets.is_empty() {
+        targets.extend(host_target(origin));
+    }
+    targets
+}
+
+fn row(
+    receiver: &ReceiverActivity,
+    targets: &[SuspensionTarget],
+    data: &OverviewData,
+    user: &PageUser,
+) -> Markup {
+    let found: Vec<&SuspendedTarget> = targets
+        .iter()
+        .filter_map(|target| data.suspended_at(target))
+        .collect();
     html! {
         tr {
             th scope="row" class="w" { span class="id" { (text(without_scheme(&receiver.origin))) } }
-            td { (state(receiver)) }
+            td { @if found.is_empty() { (state(receiver)) } @else { (suspended_state(&found)) } }
             td class="mu" { @if let Some(last) = &receiver.last { (last_answer(last, receiver)) } }
             td class="r" data-l="succeeded" {
                 @if receiver.attempts > 0 {
@@ -68,6 +106,32 @@ fn row(receiver: &ReceiverActivity) -> Markup {
             td class="r" data-l="median" { @if let Some(median) = receiver.median { (duration(median.as_secs_f64())) } }
             td { (waiting(receiver)) }
             td class="wide" { (chart(receiver)) }
+            @if user.role == Role::Act {
+                td {
+                    @for target in targets {
+                        (suspended::command(target, data.suspended_at(target), user))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The state of a receiver that is paused or down, or whose runs continue.
+fn suspended_state(found: &[&SuspendedTarget]) -> Markup {
+    html! {
+        @for found in found {
+            @if let Some(pause) = &found.suspension.pause {
+                (pill("held", "paused")) " since " (day_and_time(pause.since)) " "
+            }
+            @if let Some(outage) = &found.suspension.outage {
+                (pill("failing", "down")) " since " (day_and_time(outage.since))
+                ", "
+                @if found.waiting == 0 { (TESTED_BY_NEXT) } @else { "next probe at " (time(outage.next_probe)) }
+                " "
+            }
+            @if continues(found) { (pill("retrying", "continues")) " " }
+            (grouped(found.waiting)) " waiting "
         }
     }
 }
@@ -160,7 +224,26 @@ mod tests {
 
     use jiff::Timestamp;
 
+    use super::super::tests::data;
     use super::*;
+    use crate::page::session::SignIn;
+    use flowtrigger_core::suspension::{Outage, Pause, Suspension};
+
+    fn user(role: Role) -> PageUser {
+        PageUser {
+            name: "ada".into(),
+            role,
+            sign_in: SignIn::Session,
+        }
+    }
+
+    fn shown(receivers: Vec<ReceiverActivity>) -> String {
+        let data = OverviewData {
+            receivers,
+            ..data()
+        };
+        section(&data, &Config::default(), &user(Role::Read)).into_string()
+    }
 
     #[test]
     fn a_success_does_not_hide_the_failures_before_it() {
@@ -185,7 +268,7 @@ mod tests {
             status: Some(200),
             error: None,
         });
-        let html = table(&[receiver]).into_string();
+        let html = shown(vec![receiver]);
         assert!(
             html.contains("</time>, 35 failed in the last hour"),
             "{html}"
@@ -213,7 +296,7 @@ mod tests {
             status: Some(200),
             error: None,
         });
-        let html = section(&[failing.clone(), good]).into_string();
+        let html = shown(vec![failing.clone(), good]);
         for part in [
             "<span class=\"st failing\">failing</span>",
             "&lt;b&gt;refused</bdi>, failing since",
@@ -227,6 +310,58 @@ mod tests {
             assert!(html.contains(part), "{part}: {html}");
         }
         assert_eq!(receiver_json(&failing)["last"]["error"], "<b>refused");
-        assert!(section(&[]).into_string().contains("No request was sent"));
+        assert!(shown(Vec::new()).contains("No request was sent"));
+    }
+
+    #[test]
+    fn a_receiver_that_is_down_or_paused_says_so() {
+        let mut data = data();
+        data.receivers = vec![ReceiverActivity::none("https://pager.example".into())];
+        let shown = |data: &OverviewData, role: Role| {
+            section(data, &Config::default(), &user(role)).into_string()
+        };
+        let free = shown(&data, Role::Act);
+        assert!(
+            free.contains("/confirm/pause?target=host+pager.example%3A443"),
+            "{free}"
+        );
+        assert!(!shown(&data, Role::Read).contains("/confirm/pause"));
+        data.suspended.push(SuspendedTarget {
+            target: SuspensionTarget::Host("pager.example:443".into()),
+            suspension: Suspension {
+                pause: Some(Pause {
+                    since: Timestamp::UNIX_EPOCH,
+                    by: "ines".into(),
+                    note: String::new(),
+                }),
+                outage: Some(Outage {
+                    since: Timestamp::UNIX_EPOCH,
+                    failures: 5,
+                    message: "refused".into(),
+                    next_probe: Timestamp::UNIX_EPOCH,
+                    probe: None,
+                    last_probed: None,
+                }),
+                recovery: None,
+            },
+            waiting: 1_240,
+            oldest: None,
+        });
+        let both = shown(&data, Role::Act);
+        for part in [
+            ">paused<",
+            ">down<",
+            "next probe at",
+            "1,240 waiting",
+            "/confirm/resume?target=host",
+        ] {
+            assert!(both.contains(part), "{part}: {both}");
+        }
+        data.suspended[0].waiting = 0;
+        let idle = shown(&data, Role::Act);
+        assert!(
+            idle.contains("tested by the next run that needs it") && !idle.contains("next probe"),
+            "{idle}"
+        );
     }
 }

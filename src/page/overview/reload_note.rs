@@ -90,6 +90,7 @@ mod tests {
         diagnostics.error(Code::UnknownKey, at, "unknown key `<b>`", "write `current`");
         status.failed_reload = Some(FailedReload {
             at: Timestamp::UNIX_EPOCH,
+            since: Timestamp::UNIX_EPOCH,
             reason: "failed to load the rules".into(),
             files: Arc::new(files),
             diagnostics: Arc::new(diagnostics),

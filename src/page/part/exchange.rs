@@ -9,8 +9,8 @@ use crate::page::text::{MAX_CHARS, short, text};
 use crate::report::render::exchange::{argv, bytes, describe_missing_response, end, millis, times};
 use crate::report::render::repeat;
 use flowtrigger_core::run::exchange::{
-    BodyContent, CapturedBody, CommandExchange, Exchange, ExchangeHeader, HttpExchange,
-    RecordedExchange, RequestChanges,
+    BodyContent, CapturedBody, CommandExchange, ConnectionUse, Exchange, ExchangeHeader,
+    HttpExchange, RecordedExchange, RequestChanges,
 };
 
 /// How much of a body is shown.
@@ -90,6 +90,7 @@ fn request_and_response(http: &HttpExchange, bodies: ShownBodies) -> Markup {
                         @if response.headers_cut { "\n(further headers are not kept)" }
                         @match &response.body {
                             Some(body) => { "\n\n" (content(body, bodies)) }
+                            None if http.connection == ConnectionUse::None => "\n\n(written to the outbox)",
                             None => "\n\n(the body did not arrive)",
                         }
                     }

@@ -11,3 +11,4 @@ pub mod problem;
 pub mod prose;
 pub mod rule_card;
 pub mod state;
+pub mod suspended;

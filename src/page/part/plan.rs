@@ -9,8 +9,9 @@ use crate::report::dry_run::RuleAnswer;
 use crate::report::render::call;
 use crate::report::render::diagnostics::number;
 use crate::report::render::gates;
-use crate::report::render::gates::GateText;
+use crate::report::render::gates::{GateText, prevented};
 use crate::report::render::plan::{describe_branch, describe_guard, describe_lane};
+use crate::report::render::wait_for;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::egress::policy::EgressPolicy;
@@ -20,7 +21,6 @@ use flowtrigger_core::language::condition::Polarity;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::condition::trace::Trace;
 use flowtrigger_core::language::operator::Verdict;
-use flowtrigger_core::loop_guard::GATE;
 use flowtrigger_core::matching::gate_status::GateState;
 use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use flowtrigger_core::run::{Attempt, RunId};
@@ -53,7 +53,7 @@ pub fn gates_and_plan(
             }
         }
         @if !answer.plan.is_empty() {
-            @match closed_gate(answer) {
+            @match answer.closed_gate() {
                 None => (plan(answer, outgoing, files)),
                 Some(gate) => details {
                     summary { b { (prevented(gate)) } span class="mu" { ": what it would do if the gate were open" } }
@@ -61,27 +61,6 @@ pub fn gates_and_plan(
                 },
             }
         }
-    }
-}
-
-/// The first gate that keeps a matching rule from acting.
-pub fn closed_gate(answer: &RuleAnswer<'_>) -> Option<&'static str> {
-    let gates = gates::texts(answer.loops.as_ref(), &answer.gates);
-    let mut closed = gates.iter().filter(|gate| match gate.state {
-        GateState::Closed { .. } => true,
-        GateState::Open
-        | GateState::Gathers { .. }
-        | GateState::NotConsulted
-        | GateState::NeverSuppresses { .. } => false,
-    });
-    closed.next().map(|gate| gate.gate)
-}
-
-/// What a closed gate does to a run.
-pub fn prevented(gate: &str) -> String {
-    match gate {
-        GATE => format!("would be stopped by {gate}"),
-        gate => format!("would be suppressed by {gate}"),
     }
 }
 
@@ -169,6 +148,9 @@ fn kind(planned: &PlanStep<'_>) -> Markup {
         PlanStepKind::Items(items) => number(*items, "item"),
         PlanStepKind::More => return html! { "the same for the remaining items" },
         PlanStepKind::Wait { until } => format!("until {until:.0}; no other run waits for it"),
+        PlanStepKind::WaitFor { until, .. } => wait_for::until(*until),
+        PlanStepKind::Otherwise => return html! { (wait_for::OTHERWISE) },
+        PlanStepKind::Decided(outcome) => wait_for::decided(outcome),
         PlanStepKind::Enters(flow) => flow.clone(),
         PlanStepKind::Caught(why) => return html! { "caught: " (short(why, MAX_VALUE)) },
         PlanStepKind::End(message) => message.clone().unwrap_or_default(),
@@ -200,9 +182,15 @@ fn step(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> Marku
         PlanStepKind::Choice { branches, .. } | PlanStepKind::Undecided(branches) => {
             html! { @for (branch, number) in branches.iter().zip(1..) { (self::branch(branch, number, files)) } }
         }
+        PlanStepKind::WaitFor { same, .. } => {
+            let lines = wait_for::lines(planned.step, same);
+            html! { pre class="code" { (text(&lines.join("\n"))) } }
+        }
         PlanStepKind::Items(_)
         | PlanStepKind::More
         | PlanStepKind::Wait { .. }
+        | PlanStepKind::Otherwise
+        | PlanStepKind::Decided(_)
         | PlanStepKind::Enters(_)
         | PlanStepKind::Caught(_)
         | PlanStepKind::End(_)

@@ -241,6 +241,9 @@ impl RuleCard<'_> {
                         Some(value) => (short(&value.to_string(), MAX_VALUE)),
                         None => span class="mu" { "no " (text(&line.path)) },
                     }
+                    @if let Some(state) = &line.schedule {
+                        div class="mu" { (text(&state.text())) }
+                    }
                 }
                 td {
                     @if self.files.get(line.at.file).is_some() {

@@ -13,9 +13,10 @@ use crate::page::part::state::pill;
 use crate::page::text::{short, text};
 use crate::report::deliveries::row::grouped;
 use crate::report::render::plan::describe_lane;
-use crate::report::why::rule::report::types;
+use crate::report::why::rule::report::{describe_schedule, describe_tick, types};
 use crate::store::history::RuleActivity;
-use flowtrigger_core::gate::{Gate, GateKind, format_duration};
+use flowtrigger_core::gate::series::SeriesKind;
+use flowtrigger_core::gate::{Gate, GateKind, describe_time};
 use flowtrigger_core::loop_guard::GATE;
 use flowtrigger_core::rule::Rule;
 
@@ -149,6 +150,13 @@ fn about(rule: &Rule, page: &RulePage) -> Markup {
                     @if types.len() > MAX_TYPES { "and " (types.len() - MAX_TYPES) " more" }
                 }
                 dt { "Source" } dd { (text(&rule.event_source)) }
+                @if let Some((next, every)) = page.found.next_tick() {
+                    dt { "Every" }
+                    dd { span class="m xs" { (text(&every.text())) } br; (describe_tick(next, every)) }
+                }
+                @for state in page.found.schedules() {
+                    dt { "Schedule" } dd { (text(&describe_schedule(&state))) }
+                }
                 dt { "Lane" } dd { (text(&describe_lane(rule))) }
                 dt { "Gates" } dd { @if gates.is_empty() { "none" } @else { (text(&gates.join("; "))) } }
                 @if !receivers.is_empty() {
@@ -181,15 +189,26 @@ fn gates(rule: &Rule) -> Vec<String> {
 
 /// `dedupe, 15m for each ticket.id`
 fn describe_gate(gate: &Gate) -> String {
-    let (kind, window) = (gate.kind.as_str(), format_duration(gate.window));
+    let (kind, window) = (gate.kind.as_str(), describe_time(&gate.window));
     let per = gate.per.as_ref();
     let per = per.map_or(String::new(), |per| format!(" for each {}", per.text));
-    match gate.kind {
+    match &gate.kind {
+        GateKind::During(during) => format!("{kind} {}", during.text()),
         GateKind::Dedupe => format!("{kind}, one run in {window}{per}"),
         GateKind::Throttle { limit } => format!("{kind}, {limit} runs in {window}{per}"),
         GateKind::Debounce { keep, .. } => {
             format!("{kind}, quiet {window}{per}, keeps {}", keep.as_str())
         }
+        GateKind::Series(gate) => match gate.kind {
+            SeriesKind::Count(_) => {
+                let distinct = gate.distinct.as_ref();
+                let of = distinct.map_or("events", |path| path.text.as_str());
+                format!("{kind}, {} {of} in {window}{per}", gate.needs())
+            }
+            SeriesKind::Sequence(_) => {
+                format!("{kind}, {} in {window}{per}", gate.steps.join(", then "))
+            }
+        },
     }
 }
 

@@ -22,6 +22,7 @@ use super::page_request::PageRequest;
 use super::part::link;
 use super::part::prose::prose;
 use super::part::state::run_state;
+use super::part::suspended;
 use super::reader::HistoryReadError;
 use super::rules::mode;
 use super::session::PageUser;
@@ -40,6 +41,7 @@ use crate::store::history::{PastRevision, RuleActivity};
 use crate::store::{History, RevisionId};
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::suspension::SuspensionTarget;
 
 use source_text::SourceText;
 
@@ -159,10 +161,7 @@ fn earlier(
 
 impl RulePage {
     fn rule(&self) -> Option<&Rule> {
-        match &self.found.loaded {
-            LoadedRule::Loaded { rule, .. } => Some(rule),
-            LoadedRule::Unclear(_) | LoadedRule::NotLoaded => None,
-        }
+        self.found.rule()
     }
 
     /// The runs of the last days in some states.
@@ -172,7 +171,11 @@ impl RulePage {
             .sum()
     }
 
-    fn head(&self) -> Markup {
+    fn head(&self, user: &PageUser) -> Markup {
+        let target = SuspensionTarget::Rule(self.found.name.clone());
+        let suspended = self.found.suspended.iter();
+        let own = suspended.clone().find(|found| found.target == target);
+        let is_paused = own.is_some_and(|found| found.suspension.pause.is_some());
         let name = self.found.name.as_str();
         html! {
             nav class="crumb" aria-label="Breadcrumb" {
@@ -191,10 +194,14 @@ impl RulePage {
                 div class="row acts" {
                     a class="btn" href=(link::query("/events", &[("rule", name)])) { "Events" }
                     a class="btn" href=(link::query("/runs", &[("rule", name)])) { "Runs" }
+                    @if self.rule().is_some() && !is_paused { (suspended::command(&target, own, user)) }
                     @if self.rule().is_some() {
                         a class="btn go" href=(link::query("/try", &[("rule", name)])) { "Try a change" }
                     }
                 }
+            }
+            @for found in suspended {
+                (suspended::note(found, &suspended::command(&found.target, Some(found), user), None))
             }
             @if self.rule().is_none_or(|rule| rule.mode != Mode::Live) {
                 div class="note plain" role="note" { p { (prose(&describe_loaded(&self.found))) } }
@@ -291,9 +298,9 @@ impl PageView for RulePage {
         answer
     }
 
-    fn html(&self, _: &PageUser) -> Markup {
+    fn html(&self, user: &PageUser) -> Markup {
         html! {
-            (self.head())
+            (self.head(user))
             (self.facts())
             div class="two" {
                 div {

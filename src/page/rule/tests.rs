@@ -20,6 +20,7 @@ async fn page(text: &str) -> RulePage {
         files: vec![("r.yaml".into(), text.into())],
         config: Arc::default(),
         settings: StoreSettings::default(),
+        awaited: Vec::new(),
     };
     store.set_revision(revision).await.unwrap();
     store.commit(arrival("1", &set.rules[0])).await.unwrap();

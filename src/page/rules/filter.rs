@@ -3,8 +3,8 @@
 use crate::page::page_error::PageError;
 use crate::page::page_request::PageRequest;
 use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::event::type_pattern::TypePattern;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::rule::event_pattern::TypePattern;
 
 /// Which rules.
 #[derive(Debug, Default)]

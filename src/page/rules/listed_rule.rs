@@ -14,7 +14,7 @@ use crate::page::text::{short, text};
 use crate::report::deliveries::row::grouped;
 use crate::report::render::diagnostics::number;
 use crate::report::rule_test::of_rules::RuleTests;
-use crate::report::why::rule::report::types;
+use crate::report::why::rule::report::{describe_tick, types};
 use crate::store::History;
 use crate::store::history::{EventFilter, HistoryError, RuleActivity};
 use flowtrigger_core::config::mode::Mode;
@@ -72,6 +72,8 @@ pub struct ListedRule {
     pub activity: RuleActivity,
     /// `None` if the tests were not run yet.
     pub tests: Option<Arc<RuleTests>>,
+    /// When a rule with `every` ticks next.
+    pub next_tick: Option<Timestamp>,
 }
 
 impl ListedRule {
@@ -94,6 +96,7 @@ impl ListedRule {
             "days": days.collect::<Vec<_>>(),
             "runs": self.activity.total(),
             "failed": self.count(&FAILED),
+            "next_tick": self.next_tick.map(|at| at.to_string()),
             "last_planned": self.activity.last_planned.map(|at| at.to_string()),
             "tests": self.tests.as_ref().map(|tests| json!({
                 "passed": tests.passed(),
@@ -117,6 +120,9 @@ impl ListedRule {
                     }
                     @if let Some(description) = self.rule.description() {
                         span class="mu desc" { (short(&description, MAX_DESCRIPTION)) }
+                    }
+                    @if let Some(every) = &self.rule.every {
+                        span class="mu desc" { (describe_tick(self.next_tick, every)) }
                     }
                     span class="mu desc m" { (text(&self.place)) }
                 }
@@ -173,7 +179,10 @@ fn listens_to(rule: &Rule) -> Markup {
             span class="m xs ty" { @for part in name.split_inclusive('.') { (text(part)) wbr; } } " "
         }
         @if types.len() > MAX_TYPES { span class="mu" { "+" (types.len() - MAX_TYPES) } }
-        span class="mu desc" { (text(&rule.event_source)) }
+        @match &rule.every {
+            Some(every) => span class="mu desc" { (text(&every.text())) },
+            None => span class="mu desc" { (text(&rule.event_source)) },
+        }
     }
 }
 

@@ -29,8 +29,8 @@ use crate::report::render::mode_cap;
 use crate::source::admin::{AdminApi, FailedReload};
 use crate::store::history::{RevisionInForce, RuleActivity};
 use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::event::type_pattern::TypePattern;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::rule::event_pattern::TypePattern;
 
 use filter::RuleFilter;
 use listed_rule::{IdlePeriod, ListedRule};
@@ -156,6 +156,7 @@ fn rows(
             .remove(&rule.name)
             .unwrap_or_else(|| RuleActivity::none(&rule.name, now)),
         tests: tests.get(&rule.name).cloned(),
+        next_tick: rule.every.as_ref().and_then(|every| every.next(now)),
         rule,
     };
     rules.into_iter().map(row).collect()

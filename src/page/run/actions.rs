@@ -3,10 +3,12 @@
 use maud::{Markup, html};
 
 use super::timeline::unfinished_command;
+use crate::page::answer_question::address;
 use crate::page::part::link;
 use crate::page::session::{PageUser, Role};
 use crate::report::run::detail::StoredRun;
 use crate::report::run::next_call::NextCall;
+use crate::report::run::questions::open_questions;
 use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -137,6 +139,15 @@ pub fn actions(run: &StoredRun, next: &NextCall, user: &PageUser) -> Markup {
         section aria-labelledby="h-do" {
             div class="bar" { h2 id="h-do" { "What can be done" } }
             ul class="box orders" {
+                @for question in open_questions(&run.detail) {
+                    li {
+                        @match user.role {
+                            Role::Act => a class="btn go" data-ask href=(address(run.detail.row.id, &question)) { "Answer…" },
+                            Role::Read => span class="mu" { "Answer" },
+                        }
+                        p { b { "Answers the step " code { (question.step) } } ", as its link does: " (question.answers.join(", ")) "." }
+                    }
+                }
                 @for command in OFFERED {
                     @let offer = command.offer(run, next);
                     li {

@@ -21,7 +21,7 @@ use crate::page::text::text;
 use crate::report::error::CommandError;
 use crate::report::render::attempts::RunLogLine;
 use crate::report::render::exchange::NO_EXCHANGE;
-use crate::report::render::run::line_json;
+use crate::report::render::run_log_json::line_json;
 use crate::report::run::detail::StoredRun;
 use crate::source::admin::AdminApi;
 use flowtrigger_core::run::RunId;

@@ -14,7 +14,7 @@ use crate::page::part::prose::prose;
 use crate::page::part::state::run_state;
 use crate::page::text::{short, text};
 use crate::report::render::attempts::RunLogLine;
-use crate::report::render::diagnostics::grouped;
+use crate::report::render::diagnostics::{grouped, number};
 use crate::report::render::gate_line::gate_lines;
 use crate::report::run::detail::StoredRun;
 use crate::report::run::next_call::StepKey;
@@ -99,8 +99,20 @@ fn about(run: &StoredRun, lines: &[RunLogLine<'_>]) -> Markup {
                         }
                     }
                 }
-                @if let Some(told) = detail.told_by { dt { "Told by" } dd { (run_link(told)) } }
-                @if let Some(dead) = row.tells_of { dt { "Reports on" } dd { (run_link(dead)) } }
+                @if let Some(told) = detail.told_by {
+                    dt { "Told by" }
+                    dd { (run_link(told.run)) @if told.others > 0 { ", with " (number(told.others as usize, "other run")) } }
+                }
+                @if let Some(dead) = row.tells_of {
+                    dt { "Reports on" }
+                    dd {
+                        @if let Some(receiver) = &row.reports.receiver { (text(receiver)) ", noticed by " }
+                        (run_link(dead))
+                        @if row.reports.count > 1 && row.reports.receiver.is_none() {
+                            " and " (number(row.reports.count as usize - 1, "other run"))
+                        }
+                    }
+                }
                 @if let Some(newer) = &run.successor {
                     dt { "Replayed" }
                     dd { "as " (run_link(newer.run)) ", " (newer.state) }

@@ -5,11 +5,13 @@ mod actions;
 mod attempt;
 mod bars;
 mod facts;
+mod failure_view;
 mod given;
 mod summary;
 mod time_scale;
 pub mod timeline;
 mod timeline_view;
+mod wait_end;
 
 use std::sync::Arc;
 

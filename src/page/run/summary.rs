@@ -9,7 +9,7 @@ use crate::page::part::prose::prose;
 use crate::page::text::{short, text};
 use crate::report::daemon_state::DaemonState;
 use crate::report::render::diagnostics::number;
-use crate::report::render::{mode_cap, next_step};
+use crate::report::render::{mode_cap, next_step, waiters};
 use crate::report::run::detail::{StoredRun, contradiction};
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
 use flowtrigger_core::run::{RunId, RunState};
@@ -55,7 +55,11 @@ fn state(run: &StoredRun, rows: &[TimelineRow<'_>]) -> Markup {
         RunState::Limited { until, why } => html! {
             b { "Waits for a limit:" } " " (reason(why)) " until " (day_and_time(*until)) "."
         },
+        RunState::Parked { why, .. } => html! { b { "Waits:" } " " (reason(why)) "." },
         RunState::Waiting { until } => html! { b { "Waits" } " until " (day_and_time(*until)) "." },
+        RunState::Awaiting { step, until } => html! {
+            b { "Waits" } " in " code { (step) } " until " (day_and_time(*until)) " at the latest."
+        },
         RunState::Done => html! {
             b { "Done" } " at " (day_and_time(row.changed)) "."
         },
@@ -113,6 +117,7 @@ fn whole_reason(run: &StoredRun) -> Markup {
             false => Some(why.as_str()),
         },
         RunState::Limited { why, .. }
+        | RunState::Parked { why, .. }
         | RunState::Skipped { why }
         | RunState::Held { why }
         | RunState::Suppressed { why, .. } => Some(why.as_str()),
@@ -120,6 +125,7 @@ fn whole_reason(run: &StoredRun) -> Markup {
         | RunState::Debouncing { .. }
         | RunState::Running
         | RunState::Waiting { .. }
+        | RunState::Awaiting { .. }
         | RunState::Done
         | RunState::Shadow
         | RunState::Cancelled => None,
@@ -136,6 +142,7 @@ fn last_step(rows: &[TimelineRow<'_>], without: &str, state: &str) -> Markup {
         | TimelineRow::Debounce(..)
         | TimelineRow::Queued(_)
         | TimelineRow::Wait(..)
+        | TimelineRow::Decided(..)
         | TimelineRow::Caught(..)
         | TimelineRow::Retried(_)
         | TimelineRow::Started(..)
@@ -221,6 +228,9 @@ fn notes(run: &StoredRun, daemon: &DaemonState) -> Markup {
         @if detail.rule.rule.is_err() {
             div class="note" { p { "The stored rule is not valid for this version of the program, so this run cannot be explained or continued." } }
         }
+        @for wait in waiters::sentences(detail) {
+            p class="say" { (prose(&wait)) "." }
+        }
         @if detail.suspect {
             div class="note" { p { "It was running when the daemon ended without shutdown." } }
         }
@@ -232,8 +242,20 @@ fn notes(run: &StoredRun, daemon: &DaemonState) -> Markup {
                 }
             }
         }
-        @if let Some(RunId(dead)) = detail.row.tells_of {
-            p class="say" { "It reports that " a href=(link::run(RunId(dead))) { "run " (dead) } " is dead." }
+        @if let (Some(RunId(run)), reports) = (detail.row.tells_of, &detail.row.reports) {
+            p class="say" {
+                @match (&reports.receiver, reports.count) {
+                    (Some(receiver), _) => {
+                        "It reports that " (text(receiver)) " fails, which "
+                        a href=(link::run(RunId(run))) { "run " (run) } " noticed."
+                    }
+                    (None, 0 | 1) => { "It reports that " a href=(link::run(RunId(run))) { "run " (run) } " is dead." }
+                    (None, count) => {
+                        "It reports that " a href=(link::run(RunId(run))) { "run " (run) } " and "
+                        (number(count as usize - 1, "other run")) " of the same cause are dead."
+                    }
+                }
+            }
         }
     }
 }

@@ -22,8 +22,10 @@ pub enum TimelineRow<'d> {
     /// Waited for its lane or for the limits of the daemon before its first attempt.
     Queued(TimeSpan),
     Step(StepRow<'d>),
-    /// At a `wait` step.
+    /// At a `wait` step, or at a `wait_for` that nothing has decided.
     Wait(&'d str, TimeSpan),
+    /// At a `wait_for`, with the entry of what decided it.
+    Decided(&'d str, TimeSpan, &'d LogEntry),
     Caught(&'d str, Timestamp, &'d str),
     /// A command retried it.
     Retried(Timestamp),
@@ -132,7 +134,8 @@ pub fn rows<'d>(detail: &'d RunDetail, lines: &'d [RunLogLine<'d>]) -> Vec<Timel
     for line in lines {
         let Some(attempt) = shown_attempt(line) else {
             if let RunLogLine::Other(entry) = line {
-                rows.extend(other(entry));
+                let row = other(entry).map(|row| with_wait(&mut rows, row));
+                rows.extend(row);
             }
             continue;
         };
@@ -152,8 +155,8 @@ pub fn rows<'d>(detail: &'d RunDetail, lines: &'d [RunLogLine<'d>]) -> Vec<Timel
         let from = row.changed.min(to);
         rows.push(TimelineRow::Next(TimeSpan { from, to }));
     }
-    if let Some(run) = detail.told_by {
-        rows.push(TimelineRow::OnDead(run, row.changed));
+    if let Some(notice) = detail.told_by {
+        rows.push(TimelineRow::OnDead(notice.run, row.changed));
     }
     rows
 }
@@ -207,7 +210,29 @@ fn other(entry: &LogEntry) -> Option<TimelineRow<'_>> {
         LogEntry::Started { step, at, .. } => TimelineRow::Started(step, *at),
         // The end of an item of a list, and what is never stored.
         LogEntry::Attempt(_) | LogEntry::Claimed { .. } => return None,
+        LogEntry::Arrived { step, at, .. }
+        | LogEntry::Answered { step, at, .. }
+        | LogEntry::Expired { step, at } => {
+            TimelineRow::Decided(step, TimeSpan { from: *at, to: *at }, entry)
+        }
     })
+}
+
+/// The row of what decided a `wait_for`, in place of the row of its wait. What came before the step has no wait.
+fn with_wait<'d>(rows: &mut Vec<TimelineRow<'d>>, row: TimelineRow<'d>) -> TimelineRow<'d> {
+    let TimelineRow::Decided(step, span, entry) = row else {
+        return row;
+    };
+    let wait = rows
+        .iter()
+        .rposition(|row| matches!(row, TimelineRow::Wait(waiting, _) if *waiting == step));
+    match wait.map(|index| rows.remove(index)) {
+        Some(TimelineRow::Wait(_, wait)) => {
+            let from = wait.from.min(span.to);
+            TimelineRow::Decided(step, TimeSpan { from, ..span }, entry)
+        }
+        Some(_) | None => row,
+    }
 }
 
 fn shown_attempt<'d>(line: &'d RunLogLine<'d>) -> Option<ShownAttempt<'d>> {
@@ -266,7 +291,10 @@ fn at(line: &RunLogLine<'_>) -> Option<Timestamp> {
             LogEntry::Waiting { at, .. }
             | LogEntry::Caught { at, .. }
             | LogEntry::Revived { at }
-            | LogEntry::Started { at, .. },
+            | LogEntry::Started { at, .. }
+            | LogEntry::Arrived { at, .. }
+            | LogEntry::Answered { at, .. }
+            | LogEntry::Expired { at, .. },
         ) => Some(*at),
         RunLogLine::Other(LogEntry::Attempt(_) | LogEntry::Claimed { .. }) => None,
     }
@@ -286,6 +314,7 @@ impl TimelineRow<'_> {
             TimelineRow::Debounce(span, _)
             | TimelineRow::Queued(span)
             | TimelineRow::Wait(_, span)
+            | TimelineRow::Decided(_, span, _)
             | TimelineRow::Next(span) => vec![*span],
             TimelineRow::Step(step) => {
                 let groups = step.groups.iter();

@@ -5,24 +5,23 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::bars::{axis, bars, base, rect};
+use super::failure_view::failure;
 use super::time_scale::TimeScale;
 use super::timeline::{AttemptGroup, AttemptOutcome, ShownAttempt, StepRow, TimeSpan, TimelineRow};
+use super::wait_end::{decided, is_waiting};
 use crate::page::answer::{day_and_time, time};
 use crate::page::part::exchange::{ShownBodies, exchange};
 use crate::page::part::link;
-use crate::page::part::prose::prose;
 use crate::page::part::state::pill;
 use crate::page::text::{short, text};
-use crate::report::render::attempts::RunLogLine;
 use crate::report::render::diagnostics::number;
 use crate::report::render::exchange::{NO_EXCHANGE, millis};
 use crate::report::render::window::gathers;
 use crate::report::run::detail::StoredRun;
-use flowtrigger_core::gate::debounce::DebounceCheck;
+use crate::store::history::RunDetail;
 use flowtrigger_core::gate::format_duration;
-use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_core::run::exchange::{Exchange, RecordedExchange};
-use flowtrigger_core::run::{RunId, RunState};
+use flowtrigger_core::run::{LogEntry, RunId};
 
 /// Characters of an address in a row.
 const MAX_TARGET: usize = 60;
@@ -94,7 +93,7 @@ fn one_row(run: &StoredRun, row: &TimelineRow<'_>, scale: &TimeScale) -> Markup 
         TimelineRow::Debounce(span, events) => {
             let count = usize::try_from(*events).unwrap_or(usize::MAX);
             RowParts {
-                name: name("debounce"),
+                name: name(collects(detail)),
                 what: html! { (number(count, "event")) },
                 bars: marks("gap"),
                 end: length(*span),
@@ -112,10 +111,20 @@ fn one_row(run: &StoredRun, row: &TimelineRow<'_>, scale: &TimeScale) -> Markup 
         TimelineRow::Wait(step, span) => RowParts {
             name: name(step),
             what: html! {
-                @if detail.row.state == (RunState::Waiting { until: span.to }) { "waits" } @else { "waited" }
+                @if is_waiting(&detail.row.state, step, *span) { "waits" } @else { "waited" }
                 " until " (day_and_time(span.to))
             },
             bars: marks("gap"),
+            end: length(*span),
+        }
+        .plain(),
+        TimelineRow::Decided(step, span, entry) => RowParts {
+            name: name(step),
+            what: html! { (short(&decided(entry), MAX_MESSAGE)) },
+            bars: marks(match matches!(entry, LogEntry::Expired { .. }) {
+                true => "f4",
+                false => "f1",
+            }),
             end: length(*span),
         }
         .plain(),
@@ -173,6 +182,13 @@ fn one_row(run: &StoredRun, row: &TimelineRow<'_>, scale: &TimeScale) -> Markup 
             }
         },
     }
+}
+
+/// The gate that collects the events of the run.
+fn collects(detail: &RunDetail) -> &str {
+    let gates = detail.asks.iter().map(|check| check.gate.as_str());
+    let mut collecting = gates.filter(|gate| ["debounce", "count", "sequence"].contains(gate));
+    collecting.next().unwrap_or("debounce")
 }
 
 /// A step with one attempt is one row. Of several attempts each group of equal ones has a row below the step.
@@ -285,32 +301,6 @@ fn attempt_page(run: &StoredRun, attempt: &ShownAttempt<'_>) -> Option<String> {
     ))
 }
 
-/// The message of a failure, and what follows from it.
-pub fn failure(attempt: &ShownAttempt<'_>) -> Markup {
-    let RunLogLine::Attempt { attempt, .. } = attempt.line else {
-        return html! {};
-    };
-    let Err(CallFailure {
-        message,
-        retryable,
-        retry_after,
-        ..
-    }) = &attempt.outcome
-    else {
-        return html! {};
-    };
-    html! {
-        div class="io" {
-            p {
-                (prose(message))
-                @if let Some(after) = retry_after { "; the response asked to wait " (format_duration(*after)) }
-                @if !retryable { "; no further attempt can help, so there was none" }
-                "."
-            }
-        }
-    }
-}
-
 /// The events that a debounce collected.
 fn window(run: &StoredRun) -> Markup {
     const MAX_LISTED: usize = 20;
@@ -320,8 +310,8 @@ fn window(run: &StoredRun) -> Markup {
             @if let Some(window) = &detail.window {
                 p {
                     @for check in &detail.asks {
-                        @if let Some(debounce) = DebounceCheck::from_gate_check(check) {
-                            (text(&gathers(&debounce, Some(window)))) ". "
+                        @if check.gate == "debounce" {
+                            (text(&gathers(check, Some(window)))) ". "
                         }
                     }
                     "Events: "

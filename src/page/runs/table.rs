@@ -7,7 +7,8 @@ use crate::page::part::link;
 use crate::page::part::prose::prose;
 use crate::page::part::state::run_state;
 use crate::page::session::{PageUser, Role};
-use crate::page::text::short;
+use crate::page::text::{short, text};
+use crate::report::render::diagnostics::number;
 use crate::report::run::successor::Successors;
 use crate::store::history::RunRow;
 use flowtrigger_core::run::{RunId, RunState};
@@ -69,8 +70,15 @@ fn row(run: &RunRow, successors: &Successors, user: &PageUser) -> Markup {
                     @if let Some(newer) = successors.get(run.id) {
                         "replayed as " a class="link" href=(link::run(newer.run)) { "run " (newer.run.0) } ", " (newer.state) "; "
                     }
-                    @if let Some(dead) = run.tells_of {
-                        "reports that " a class="link" href=(link::run(dead)) { "run " (dead.0) } " is dead "
+                    @match (run.tells_of, &run.reports.receiver) {
+                        (Some(_), Some(receiver)) => { "reports that " (text(receiver)) " fails " }
+                        (Some(dead), None) => {
+                            "reports that " a class="link" href=(link::run(dead)) { "run " (dead.0) }
+                            @if run.reports.count > 1 {
+                                " and " (number(run.reports.count as usize - 1, "other")) " are dead "
+                            } @else { " is dead " }
+                        }
+                        (None, _) => {}
                     }
                     (prose(&cut(&reason(run))))
                 }
@@ -85,6 +93,7 @@ fn reason(run: &RunRow) -> String {
         RunState::Retrying { .. } => run.error.clone().unwrap_or_default(),
         RunState::Suppressed { gate, why } => format!("{gate}: {why}"),
         RunState::Limited { why, .. }
+        | RunState::Parked { why, .. }
         | RunState::Skipped { why }
         | RunState::Dead { why }
         | RunState::Held { why } => why.clone(),
@@ -92,6 +101,7 @@ fn reason(run: &RunRow) -> String {
         | RunState::Debouncing { .. }
         | RunState::Running
         | RunState::Waiting { .. }
+        | RunState::Awaiting { .. }
         | RunState::Done
         | RunState::Shadow
         | RunState::Cancelled => String::new(),

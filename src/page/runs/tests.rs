@@ -23,6 +23,8 @@ fn run(id: u64, state: RunState, key: &str) -> RunRow {
         attempts: 4,
         error: None,
         tells_of: None,
+        reports: Default::default(),
+        told_by: None,
         replay: None,
         lineage: Causation::default(),
     }

@@ -9,7 +9,7 @@ use super::form::TryForm;
 use super::invisible;
 use crate::engine::Rulebook;
 use crate::page::part::diagnostic_list::diagnostic_list;
-use crate::page::part::plan::{closed_gate, gates_and_plan, prevented};
+use crate::page::part::plan::gates_and_plan;
 use crate::page::part::prose::prose;
 use crate::page::part::rule_card::{RuleCard, RuleSince};
 use crate::page::text::{short, text};
@@ -20,6 +20,7 @@ use crate::report::error::CommandError;
 use crate::report::input::{InputEvent, ReadEventError, written};
 use crate::report::render::diagnostics::{counted, number};
 use crate::report::render::explanation::change_text;
+use crate::report::render::gates::prevented;
 use crate::store::History;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::flow::simulate::Mocks;
@@ -140,7 +141,12 @@ fn read<'c>(
 ) -> Result<InputEvent<'c>, UnreadableEvent> {
     let changes = form.changes.iter().map(|change| change::parse(change));
     let changes = changes.collect::<Result<Vec<_>, _>>();
-    let changes = changes.map_err(|error| UnreadableEvent::from(error).on_page())?;
+    let mut changes = changes.map_err(|error| UnreadableEvent::from(error).on_page())?;
+    let at = form.time().map_err(|help| UnreadableEvent {
+        message: format!("`{}` is not a time", form.at.trim()),
+        help: Some(help),
+    })?;
+    changes.extend(at.map(change::to_time));
     let input = unchanged(form, book, edited)?;
     let changed = change::changed(input, &changes, book);
     changed.map_err(|error| UnreadableEvent::from(error).on_page())
@@ -189,13 +195,16 @@ fn answer(
     let names = explained(&evaluation);
     let left_out = evaluation.subscribed().len() - names.len();
     let gates = GateHistorySource::new(Some(history));
+    let gates = form.time().ok().flatten().map_or(gates, |at| gates.at(at));
     let answer = EventAnswer::new(&evaluation, &names, (judged, &Mocks::default()), &gates)?;
     let before = match edited {
         // It was read before, to be changed.
-        Some(edited) if !form.changes.is_empty() => match unchanged(form, book, Some(edited)) {
-            Ok(event) => Some(verdict_before(edited, &event, book)?),
-            Err(_) => None,
-        },
+        Some(edited) if !(form.changes.is_empty() && form.at.is_empty()) => {
+            match unchanged(form, book, Some(edited)) {
+                Ok(event) => Some(verdict_before(edited, &event, book)?),
+                Err(_) => None,
+            }
+        }
         Some(edited) => Some(verdict_before(edited, event, book)?),
         None => None,
     };
@@ -305,7 +314,7 @@ fn now(answer: &EventAnswer<'_>) -> String {
     match answer.rules.first() {
         Some(rule) => {
             let verdict = verdict(rule.rule, rule.explanation.truth.label());
-            match closed_gate(rule) {
+            match rule.closed_gate() {
                 Some(gate) => format!("{verdict}, but {}", prevented(gate)),
                 None => verdict,
             }

@@ -1,5 +1,6 @@
 //! The event and the rule that are tried: as they are stored or shipped, or as they were edited.
 
+use jiff::Timestamp;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -11,6 +12,7 @@ use crate::page::part::link;
 use crate::page::rule::source_text::SourceText;
 use crate::page::text::text;
 use crate::report::event_sample::TypeSample;
+use crate::report::time_argument::TimeArgument;
 use crate::report::why::export::received;
 use crate::store::History;
 use crate::store::history::{EventRecord, EventRowId, HistoryError};
@@ -34,6 +36,8 @@ pub struct TryForm {
     pub source: String,
     /// Changes to the event before it is evaluated, each `path=value`.
     pub changes: Vec<String>,
+    /// When the event happens; empty for its own time.
+    pub at: String,
     /// The stored event that the text began with.
     pub row: Option<EventRowId>,
     /// The name of the rule that the text began with.
@@ -63,6 +67,7 @@ pub struct TryRequest {
     rule: Option<String>,
     sample: Option<String>,
     changes: Vec<String>,
+    at: String,
 }
 
 impl TryRequest {
@@ -74,6 +79,7 @@ impl TryRequest {
             rule: request.text("rule").map(str::to_owned),
             sample: request.text("sample").map(str::to_owned),
             changes: changes.collect(),
+            at: request.text("at").unwrap_or_default().to_owned(),
         })
     }
 
@@ -90,6 +96,7 @@ impl TryRequest {
             rule: rule.map_or(String::new(), |rule| SourceText::of(rule).text().to_owned()),
             from_rule: self.rule.unwrap_or_default(),
             changes: self.changes,
+            at: self.at,
             offers: TryOffers::of(book),
             ..TryForm::default()
         };
@@ -141,6 +148,7 @@ impl TryForm {
             rule: request.lines("rule"),
             source: request.text("source").unwrap_or_default().to_owned(),
             changes: changes.collect(),
+            at: request.text("at").unwrap_or_default().to_owned(),
             row: row.map(EventRowId),
             from_rule: request.text("from").unwrap_or_default().to_owned(),
             sample: request.text("sample").unwrap_or_default().to_owned(),
@@ -172,6 +180,14 @@ impl TryForm {
             Some(rule) => !is_same(SourceText::of(rule).text(), &self.rule),
             None => true,
         };
+    }
+
+    /// The time at which the event happens, if the form names one; what to write in place of a mistake.
+    pub fn time(&self) -> Result<Option<Timestamp>, String> {
+        match self.at.trim() {
+            "" => Ok(None),
+            text => TimeArgument::parse(text).map(|at| Some(at.from(Timestamp::now()))),
+        }
     }
 
     fn take_stored(&mut self, record: &EventRecord, book: &Rulebook) {
@@ -207,7 +223,7 @@ impl TryForm {
         book: &Rulebook,
         history: &dyn History,
     ) -> Result<(), PageError> {
-        let recent = history.recent_events(MAX_SEARCHED, jiff::Timestamp::MIN);
+        let recent = history.recent_events(MAX_SEARCHED, Timestamp::MIN);
         let newest = recent.map_err(read_error)?.into_iter().find(|event| {
             rule.is_none_or(|rule| rule.listens_to(&event.source, &event.event_type))
         });
@@ -308,6 +324,9 @@ impl TryForm {
                     label class="vh" for=(format!("set{number}")) { "Change before the event is evaluated" }
                     input id=(format!("set{number}")) class="m" name="set" value=(change) size="30" placeholder="ticket.priority=urgent";
                 }
+                label for="tat" class="vh" { "Time at which the event happens" }
+                input id="tat" class="m" name="at" value=(self.at) size="22" placeholder="at 2026-12-24T20:15" aria-describedby="tat-h";
+                span id="tat-h" class="vh" { "A time, in UTC unless it has an offset, or an age such as -2h" }
                 @if !self.offers.sources.is_empty() {
                     label for="tsrc" class="vh" { "Read as an event of" }
                     select id="tsrc" name="source" {

@@ -1,5 +1,6 @@
 //! Changes an event by `--set PATH=VALUE`. A field that the event type does not have is an error.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::engine::Rulebook;
@@ -26,6 +27,12 @@ pub fn parse(set: &str) -> Result<(Path, Value), CommandError> {
         }
     })?;
     Ok((path, parse_value(value)?))
+}
+
+/// Lets an event happen at a time.
+pub fn to_time(time: Timestamp) -> (Path, Value) {
+    let path = Path::parse("event.time").expect("a valid path");
+    (path, time.to_string().into())
 }
 
 /// Parses JSON or text. Invalid JSON is an error if it starts like JSON.

@@ -10,10 +10,12 @@ use crate::store::history::HistoryError;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::gate::GateCheck;
 use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::gate::series::check::SeriesCheck;
 use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::matching::gate_status::GateState;
 use flowtrigger_core::rule::Rule;
 
+#[derive(Clone, Copy)]
 pub struct GateHistorySource<'h> {
     history: Option<&'h dyn History>,
     now: Timestamp,
@@ -37,6 +39,16 @@ impl<'h> GateHistorySource<'h> {
             history,
             now: Timestamp::now(),
         }
+    }
+
+    /// The same for another time.
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { now, ..self }
+    }
+
+    /// The time for which the gates are judged.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Returns the history of the loop guard, with the chain that caused the event.
@@ -74,10 +86,18 @@ impl<'h> GateHistorySource<'h> {
             Some(debounce) => history.open_window(&rule.name, debounce.value, self.now)?,
             None => None,
         };
-        let state = |check| match DebounceCheck::from_gate_check(check) {
-            Some(_) if rule.mode != Mode::Live => Ok(GateState::Open),
-            Some(debounce) => Ok(GateState::of_debounce(&debounce, open.as_ref(), self.now)),
-            None => {
+        let state = |check| match (
+            DebounceCheck::from_gate_check(check),
+            SeriesCheck::from_gate_check(check),
+        ) {
+            (Some(_), _) if rule.mode != Mode::Live => Ok(GateState::Open),
+            (Some(debounce), _) => Ok(GateState::of_debounce(&debounce, open.as_ref(), self.now)),
+            (None, Some(series)) => {
+                let (state, events) = history.counted_events(&rule.name, &series, self.now)?;
+                let why = series.outlook(&state, events, self.now);
+                Ok(why.map_or(GateState::Open, |why| GateState::Closed { why }))
+            }
+            (None, None) => {
                 let but = open.map(|open| open.run);
                 let found = history.gate_history(&rule.name, check, but, self.now)?;
                 Ok(check.decide(&found).into())

@@ -121,6 +121,10 @@ impl<'r> EventAnswer<'r> {
         for answer in self.shown(shown) {
             explanation::rule(out, answer.rule, &answer.explanation, files)?;
             gates::text(out, answer.loops.as_ref(), &answer.gates)?;
+            if let Some(gate) = answer.closed_gate().filter(|_| !answer.plan.is_empty()) {
+                let prevented = gates::prevented(gate);
+                writeln!(out, "  {prevented}; with an open gate it would do this:")?;
+            }
             plan::text(
                 out,
                 &answer.plan,
@@ -155,6 +159,11 @@ impl<'r> EventAnswer<'r> {
 }
 
 impl<'r> RuleAnswer<'r> {
+    /// The gate that keeps the rule from acting, although it matches.
+    pub fn closed_gate(&self) -> Option<&'static str> {
+        gates::closed_gate(self.loops.as_ref(), &self.gates)
+    }
+
     fn new(
         rule: &'r Rule,
         evaluation: &'r Evaluation<'_>,
@@ -168,7 +177,9 @@ impl<'r> RuleAnswer<'r> {
                 loop_guard_status::loop_guard_status(rule, event, |ask| {
                     history.consult_loops(rule, ask)
                 }),
-                gate_status::gate_status(rule, event, |asks| history.consult(rule, asks)),
+                gate_status::gate_status(rule, event, history.now(), |asks| {
+                    history.consult(rule, asks)
+                }),
                 plan_flow(rule, evaluation, known),
             ),
             Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),

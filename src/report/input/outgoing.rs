@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::engine::sources;
 use crate::report::error::CommandError;
 use crate::report::input::file::{InputPart, InputParts, file_name, open, parts, read_error};
@@ -13,11 +15,52 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::event::json::parse::ParsedJson;
 use flowtrigger_core::event::json::split::parse_many;
+use flowtrigger_core::event::request_values;
 
 /// One event, ready to be posted.
 pub struct OutgoingEvent<'c> {
     pub source: &'c EventSource,
     pub body: Vec<u8>,
+    /// Headers and values of the query that the event was received with, from its `$request`.
+    pub headers: Vec<(String, String)>,
+    pub query: Vec<(String, String)>,
+}
+
+impl<'c> OutgoingEvent<'c> {
+    /// A body as it is, but for `$request`, which becomes a part of the request again.
+    fn new(source: &'c EventSource, body: Vec<u8>) -> Self {
+        let mut event = Self {
+            source,
+            body,
+            headers: Vec::new(),
+            query: Vec::new(),
+        };
+        if !has_request_key(&event.body) {
+            return event;
+        }
+        let Ok(mut value) = serde_json::from_slice::<Value>(&event.body) else {
+            return event;
+        };
+        if let Some(request) = request_values::taken_from(&mut value) {
+            event.body = value.to_string().into_bytes();
+            event.headers = texts(request.get(request_values::HEADERS));
+            event.query = texts(request.get(request_values::QUERY));
+        }
+        event
+    }
+}
+
+/// Whether the text may have the key; a body without it is sent as it is.
+fn has_request_key(body: &[u8]) -> bool {
+    let key = request_values::REQUEST_KEY.as_bytes();
+    body.windows(key.len()).any(|part| part == key)
+}
+
+fn texts(values: Option<&Value>) -> Vec<(String, String)> {
+    let values = values.and_then(Value::as_object).into_iter().flatten();
+    let values =
+        values.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    values.collect()
 }
 
 /// One event of the input, or the error, with its location.
@@ -80,7 +123,7 @@ impl<'c> SourceRouter<'c> {
         let read = open(file)?.read_to_end(&mut body);
         read.map_err(|error| read_error(&error))?;
         if let Some(source) = self.named {
-            return Ok(OutgoingEvent { source, body });
+            return Ok(OutgoingEvent::new(source, body));
         }
         let mut items = parse_many(&body);
         match (items.pop(), items.len()) {
@@ -114,7 +157,7 @@ impl<'c> SourceRouter<'c> {
                 .source,
             )?,
         };
-        Ok(OutgoingEvent { source, body })
+        Ok(OutgoingEvent::new(source, body))
     }
 
     /// The one configured source that accepts the events of a built-in source.

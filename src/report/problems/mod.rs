@@ -1,7 +1,5 @@
 //! Groups dead and held runs by equal cause: the same error, whatever ticket it is about, at the same receiver.
 
-mod cause;
-
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,8 +8,7 @@ use serde::Serialize;
 use crate::store::history::{FailedRun, FailedRuns, FailedState};
 use flowtrigger_core::flow::call::is_transient;
 use flowtrigger_core::run::RunId;
-
-pub use cause::normalised;
+use flowtrigger_core::run::cause::normalised;
 
 /// The newest dead and held runs that are grouped.
 pub const MAX_FAILED_RUNS: usize = 10_000;

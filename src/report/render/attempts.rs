@@ -92,6 +92,9 @@ fn started(entry: &LogEntry) -> Option<Timestamp> {
         LogEntry::Attempt(attempt) => Some(attempt.started),
         LogEntry::Started { at, .. }
         | LogEntry::Waiting { at, .. }
+        | LogEntry::Arrived { at, .. }
+        | LogEntry::Answered { at, .. }
+        | LogEntry::Expired { at, .. }
         | LogEntry::Caught { at, .. }
         | LogEntry::Revived { at } => Some(*at),
         LogEntry::Claimed { .. } => None,

@@ -71,6 +71,9 @@ impl DescribeCall for HttpCall {
         if let Some(auth) = &self.auth {
             lines.push(plain(&auth.to_string()).into_owned());
         }
+        if let Some(tls) = &self.tls {
+            lines.push(plain(&format!("tls: {tls}")).into_owned());
+        }
         if let Some(body) = &self.body {
             lines.push(cut_line(&body_text(body)));
         }

@@ -120,7 +120,7 @@ fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
         Severity::Warning => Level::WARNING,
     };
     let title = level
-        .primary_title(diagnostic.message.as_str())
+        .primary_title(plain(&diagnostic.message))
         .id(diagnostic.code.to_string());
     let group = Group::with_title(title);
     let at = diagnostic.at;
@@ -133,7 +133,7 @@ fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
         false => with_location(group, files, at),
     };
     match &diagnostic.help {
-        Some(help) => group.element(Level::HELP.message(help.as_str())),
+        Some(help) => group.element(Level::HELP.message(plain(help))),
         None => group,
     }
 }

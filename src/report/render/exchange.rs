@@ -48,6 +48,9 @@ fn http_summary(http: &HttpExchange) -> String {
         (Some(response), _) => {
             let received = match &response.body {
                 Some(body) => format!("received {}", bytes(body.size)),
+                None if http.connection == ConnectionUse::None => {
+                    "written to the outbox".to_owned()
+                }
                 None => "its body did not arrive whole".to_owned(),
             };
             format!("{}; sent {sent}, {received}", response.status)

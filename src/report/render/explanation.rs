@@ -279,7 +279,7 @@ pub fn trace_json(trace: &Trace, files: &Files) -> Value {
 
 /// One predicate as JSON: `want` as a rule writes it, and `text` as people read it.
 pub fn predicate_json(line: &TraceLine, at: String) -> Value {
-    json!({
+    let mut predicate = json!({
         "group": line.group,
         "path": line.path,
         "operator": line.operator,
@@ -291,7 +291,11 @@ pub fn predicate_json(line: &TraceLine, at: String) -> Value {
         "verdict": line.verdict.describe(),
         "at": at,
         "hint": line.hint,
-    })
+    });
+    if let Some(state) = &line.schedule {
+        predicate["schedule"] = json!(state);
+    }
+    predicate
 }
 
 /// One predicate in a line, without what it got.

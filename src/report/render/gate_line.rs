@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::report::render::escape::plain;
+use crate::report::render::gates::counted_json;
 use crate::report::render::run::describe_causation;
 use crate::report::render::window::gathers;
 use crate::report::time_argument::seconds;
 use crate::store::history::RunDetail;
-use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::gate::reading::{ClosedGate, GateSubject};
-use flowtrigger_core::gate::{GateCheck, format_duration};
+use flowtrigger_core::gate::recorded::RecordedGate;
+use flowtrigger_core::gate::text_beside;
 use flowtrigger_core::loop_guard::{GATE, stopped};
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -34,6 +35,8 @@ enum GateLineState {
     Open,
     /// Open, and the run counts at the gate until this time; or no longer.
     Counting(Option<Timestamp>),
+    /// Open at the time of the event, until its schedule changes.
+    During(Option<Timestamp>),
     Closed(ClosedGate),
 }
 
@@ -44,7 +47,10 @@ impl GateLine {
             value: value.to_owned(),
             subject: subject(gate, value, story),
             state: GateLineState::Closed(ClosedGate::read(why)),
-            description: format!("closed: {}", plain(why)),
+            description: match gate {
+                "during" => plain(&text_beside(value, "closed", why)).into_owned(),
+                _ => format!("closed: {}", plain(why)),
+            },
         }
     }
 
@@ -60,7 +66,7 @@ impl GateLine {
     pub fn closed_by(&self) -> Option<RunId> {
         match self.state {
             GateLineState::Closed(closed) => closed.by,
-            GateLineState::Open | GateLineState::Counting(_) => None,
+            GateLineState::Open | GateLineState::Counting(_) | GateLineState::During(_) => None,
         }
     }
 
@@ -77,6 +83,7 @@ impl GateLine {
         let (state, counts, until) = match self.state {
             GateLineState::Open => ("open", None, None),
             GateLineState::Counting(until) => ("open", Some(until.is_some()), until),
+            GateLineState::During(until) => ("open", None, until),
             GateLineState::Closed(closed) => ("closed", Some(false), closed.opens),
         };
         let mut gate = json!({
@@ -88,8 +95,12 @@ impl GateLine {
             "counts": counts,
             "text": self.to_string(),
         });
+        if self.gate == "during" {
+            gate["during"] = self.value.as_str().into();
+        }
         if let GateLineState::Closed(closed) = self.state {
             gate["closed_by"] = json!(closed.by.map(|run| run.0));
+            counted_json(&mut gate, &closed);
         }
         gate
     }
@@ -102,6 +113,7 @@ fn subject(gate: &str, value: &str, story: &RunDetail) -> Option<GateSubject> {
             per: "event.key".to_owned(),
             value: key.clone(),
         }),
+        "during" => None,
         _ => GateSubject::read(value, &story.row.endpoint),
     }
 }
@@ -137,14 +149,21 @@ pub fn gate_lines(story: &RunDetail) -> Vec<GateLine> {
         });
     }
     for check in &story.asks {
-        let gate = check.kind.as_str();
+        let gate = check.gate.as_str();
         if let RunState::Suppressed { gate: closed, why } = &story.row.state
             && closed == gate
         {
-            lines.push(GateLine::closed(gate, &check.value, why, story));
+            let mut line = GateLine::closed(gate, &check.value, why, story);
+            if let GateLineState::Closed(closed) = &mut line.state {
+                closed.opens = closed.opens.or(check.changes);
+            }
+            lines.push(line);
             return lines;
         }
-        lines.push(admitted(check, story));
+        lines.push(match story.generation {
+            0 => admitted(check, story),
+            _ => unchecked(check, story),
+        });
     }
     if let (RunState::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
         lines.push(GateLine::closed(gate, "", why, story));
@@ -152,27 +171,39 @@ pub fn gate_lines(story: &RunDetail) -> Vec<GateLine> {
     lines
 }
 
+/// A gate of a replay.
+fn unchecked(check: &RecordedGate, story: &RunDetail) -> GateLine {
+    GateLine {
+        gate: check.gate.clone(),
+        value: check.value.clone(),
+        subject: subject(&check.gate, &check.value, story),
+        state: GateLineState::Open,
+        description: "not checked for a replay".to_owned(),
+    }
+}
+
 /// A gate that let the run through.
-fn admitted(check: &GateCheck, story: &RunDetail) -> GateLine {
-    let gate = check.kind.as_str();
+fn admitted(check: &RecordedGate, story: &RunDetail) -> GateLine {
+    let gate = check.gate.as_str();
     let mut admissions = story.charges.iter();
     let admission =
         admissions.find(|admission| admission.gate == gate && admission.value == check.value);
     let until = admission.map(|admission| admission.until);
-    let (state, description) = match DebounceCheck::from_gate_check(check) {
-        Some(debounce) => (
-            GateLineState::Open,
-            gathers(&debounce, story.window.as_ref()),
+    let (state, description) = match gate {
+        "during" => (
+            GateLineState::During(check.changes),
+            plain(&text_beside(&check.value, "open", &check.details)).into_owned(),
         ),
-        None => {
+        "debounce" => (GateLineState::Open, gathers(check, story.window.as_ref())),
+        "count" | "sequence" => (GateLineState::Open, format!("open, {}", check.details)),
+        _ => {
             let counts = match until {
                 Some(until) => format!("counts until {}", seconds(until)),
                 None => "no longer counts".to_owned(),
             };
-            let window = format_duration(check.window);
             (
                 GateLineState::Counting(until),
-                format!("open, window {window}; {counts}"),
+                format!("open, {}; {counts}", check.details),
             )
         }
     };

@@ -8,7 +8,8 @@ use crate::report::output::Output;
 use crate::report::render::color::{Paint, Tone};
 use crate::report::render::escape::plain;
 use flowtrigger_core::gate::reading::ClosedGate;
-use flowtrigger_core::gate::{DebounceKeep, Gate, GateKind, format_duration};
+use flowtrigger_core::gate::series::SeriesKind;
+use flowtrigger_core::gate::{DebounceKeep, Gate, GateKind, describe_time};
 use flowtrigger_core::loop_guard::GATE;
 use flowtrigger_core::loop_guard::origin::ActorOrigin;
 use flowtrigger_core::matching::gate_status::{GateState, GateStatus};
@@ -39,7 +40,8 @@ fn line(out: &mut Output, gate: &GateText<'_>) -> io::Result<()> {
 
 /// What the gate lets through: `1 run for ticket.id 7 in 24h`.
 fn rule(view: &GateStatus<'_>) -> String {
-    let runs = match view.gate.kind {
+    let runs = match &view.gate.kind {
+        GateKind::During(during) => return during.text(),
         GateKind::Dedupe | GateKind::Throttle { limit: 1 } => "1 run".to_owned(),
         GateKind::Debounce { keep, .. } => match keep {
             DebounceKeep::First => "the first event".to_owned(),
@@ -47,17 +49,28 @@ fn rule(view: &GateStatus<'_>) -> String {
             DebounceKeep::All => "all events".to_owned(),
         },
         GateKind::Throttle { limit } => format!("{limit} runs"),
+        GateKind::Series(gate) => match gate.kind {
+            SeriesKind::Count(_) => match &gate.distinct {
+                Some(distinct) => format!("1 run at {} {}", gate.needs(), distinct.text),
+                None => format!("1 run at {} events", gate.needs()),
+            },
+            SeriesKind::Sequence(_) => format!("1 run after {}", gate.steps.join(", ")),
+        },
     };
     let about = match (view.value.as_str(), &view.gate.per) {
         ("", None) => String::new(),
         ("", Some(per)) => format!(" for each {}", per.text),
         (value, _) => format!(" for {value}"),
     };
-    let window = format_duration(view.gate.window);
-    match view.gate.kind {
-        GateKind::Dedupe | GateKind::Throttle { .. } => format!("{runs}{about} in {window}"),
+    let window = describe_time(&view.gate.window);
+    match &view.gate.kind {
+        GateKind::Series(_) => format!("{runs}{about} within {window}"),
+        GateKind::During(_) | GateKind::Dedupe | GateKind::Throttle { .. } => {
+            format!("{runs}{about} in {window}")
+        }
         GateKind::Debounce { at_most, .. } => {
-            let at_most = at_most.map(|at_most| format!(", at most {}", format_duration(at_most)));
+            let at_most = at_most.as_ref();
+            let at_most = at_most.map(|at_most| format!(", at most {}", describe_time(at_most)));
             format!(
                 "{runs}{about}, quiet {window}{}",
                 at_most.unwrap_or_default()
@@ -76,6 +89,30 @@ pub struct GateText<'g> {
     pub words: String,
 }
 
+/// The first gate that keeps a matching rule from acting.
+pub fn closed_gate(
+    loops: Option<&LoopGuardStatus>,
+    views: &[GateStatus<'_>],
+) -> Option<&'static str> {
+    let gates = texts(loops, views);
+    let mut closed = gates.iter().filter(|gate| match gate.state {
+        GateState::Closed { .. } => true,
+        GateState::Open
+        | GateState::Gathers { .. }
+        | GateState::NotConsulted
+        | GateState::NeverSuppresses { .. } => false,
+    });
+    closed.next().map(|gate| gate.gate)
+}
+
+/// What a closed gate does to a run.
+pub fn prevented(gate: &str) -> String {
+    match gate {
+        GATE => format!("would be stopped by {gate}"),
+        gate => format!("would be suppressed by {gate}"),
+    }
+}
+
 /// The gates of a rule for an event, in the order in which they are checked.
 pub fn texts<'g>(
     loops: Option<&'g LoopGuardStatus>,
@@ -91,7 +128,7 @@ pub fn texts<'g>(
         gate: view.gate.kind.as_str(),
         lets_through: rule(view),
         state: &view.state,
-        words: view.state.describe(),
+        words: view.describe(),
     });
     guard.into_iter().chain(own).collect()
 }
@@ -130,24 +167,50 @@ fn loop_guard_json(view: &LoopGuardStatus) -> Value {
     gate
 }
 
+/// How far a count or a sequence has come, of a gate that is closed.
+pub fn counted_json(gate: &mut Value, closed: &ClosedGate) {
+    if let (Some(have), Some(need)) = (closed.have, closed.need) {
+        gate["have"] = have.into();
+        gate["need"] = need.into();
+        gate["oldest_leaves"] = json!(closed.leaves.map(|at| at.to_string()));
+    }
+}
+
 fn gate_json(view: &GateStatus<'_>) -> Value {
     let Gate { kind, per, window } = view.gate;
+    let changes = view.schedule.as_ref().and_then(|schedule| schedule.changes);
+    let until = changes.map(|at| at.to_string());
     let mut gate = json!({
         "gate": kind.as_str(),
         "per": per.as_ref().map(|per| &per.text),
         "value": view.subject.as_ref().map(|subject| &subject.value),
-        "window": window.as_secs_f64(),
+        "window": window.time.as_secs_f64(),
         "state": view.state.as_str(),
-        "until": null,
+        "until": until,
         "counts": null,
-        "text": format!("{}  {}  {}", kind.as_str(), rule(view), view.state.describe()),
+        "text": format!("{}  {}  {}", kind.as_str(), rule(view), view.describe()),
     });
+    if let Some(during) = &window.during {
+        gate["during"] = during.text().into();
+    }
     match kind {
+        GateKind::During(during) => gate["during"] = during.text().into(),
         GateKind::Dedupe => {}
         GateKind::Throttle { limit } => gate["limit"] = (*limit).into(),
+        GateKind::Series(series) => {
+            gate["limit"] = series.needs().into();
+            gate["distinct"] = json!(series.distinct.as_ref().map(|path| &path.text));
+            if !series.steps.is_empty() {
+                gate["steps"] = json!(series.steps);
+            }
+        }
         GateKind::Debounce { at_most, keep } => {
             gate["keep"] = keep.as_str().into();
-            gate["at_most"] = json!(at_most.map(|at_most| at_most.as_secs_f64()));
+            gate["at_most"] = json!(at_most.as_ref().map(|at_most| at_most.time.as_secs_f64()));
+            let during = at_most.as_ref().and_then(|at_most| at_most.during.as_ref());
+            if let Some(during) = during {
+                gate["at_most_during"] = during.text().into();
+            }
         }
     }
     if let GateState::Closed { why } | GateState::Gathers { outlook: why } = &view.state {
@@ -155,9 +218,10 @@ fn gate_json(view: &GateStatus<'_>) -> Value {
     }
     if let GateState::Closed { why } = &view.state {
         let closed = ClosedGate::read(why);
-        gate["until"] = json!(closed.opens.map(|opens| opens.to_string()));
+        gate["until"] = json!(closed.opens.or(changes).map(|opens| opens.to_string()));
         gate["counts"] = false.into();
         gate["closed_by"] = json!(closed.by.map(|run| run.0));
+        counted_json(&mut gate, &closed);
     }
     gate
 }

@@ -1,5 +1,6 @@
 //! Formats results as text and as JSON: messages, diagnostics, tables, runs, plans.
 
+pub mod answerer;
 pub mod attempts;
 pub mod call;
 pub mod color;
@@ -13,11 +14,16 @@ pub mod gates;
 pub mod message;
 pub mod mode_cap;
 pub mod next_step;
+pub mod notice;
 pub mod plan;
 pub mod repeat;
 pub mod run;
+pub mod run_log_json;
 pub mod shell;
+pub mod size;
 pub mod suggested_command;
 pub mod table;
+pub mod wait_for;
+pub mod waiters;
 pub mod width;
 pub mod window;

@@ -44,8 +44,17 @@ pub fn outlook(row: &RunRow, blocked_by: Option<RunId>, daemon: &DaemonState) ->
         RunState::Retrying { until } | RunState::Limited { until, .. } => {
             format!("next attempt at {}{}", seconds(*until), condition(daemon))
         }
+        RunState::Parked { .. } => format!(
+            "continues when that has ended{}; `flowtrigger status` shows what is paused or down",
+            condition(daemon)
+        ),
         RunState::Waiting { until } => format!(
             "continues at {}{} and blocks no other run until then",
+            seconds(*until),
+            condition(daemon)
+        ),
+        RunState::Awaiting { step, until } => format!(
+            "waits in `{step}` and continues at the latest at {}{}, and blocks no other run until then",
             seconds(*until),
             condition(daemon)
         ),
@@ -71,7 +80,9 @@ fn commands(row: &RunRow) -> Option<String> {
         RunState::Queued | RunState::Running | RunState::Done => None,
         RunState::Retrying { .. }
         | RunState::Limited { .. }
+        | RunState::Parked { .. }
         | RunState::Waiting { .. }
+        | RunState::Awaiting { .. }
         | RunState::Debouncing { .. } => {
             Some(format!("; `flowtrigger runs cancel {id}` cancels it"))
         }
@@ -157,6 +168,8 @@ mod tests {
             attempts: 0,
             error: None,
             tells_of: None,
+            reports: Default::default(),
+            told_by: None,
             replay: None,
             lineage: Causation::default(),
         }

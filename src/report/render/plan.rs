@@ -11,6 +11,7 @@ use crate::report::render::color::{Paint, Tone};
 use crate::report::render::diagnostics::number;
 use crate::report::render::escape::plain;
 use crate::report::render::explanation::{lines, trace_json};
+use crate::report::render::wait_for;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::egress::policy::EgressPolicy;
@@ -34,6 +35,8 @@ pub enum MockCommand<'a> {
 /// Steps before another one whose results are not known, and how to simulate them.
 struct UnknownResults<'a> {
     steps: Vec<&'a str>,
+    /// Steps that wait: an option simulates no event and no answer.
+    waits: Vec<&'a str>,
     command: MockCommand<'a>,
 }
 
@@ -67,6 +70,7 @@ pub fn text_with(
     let mut number = 0;
     let mut unknown = UnknownResults {
         steps: Vec::new(),
+        waits: Vec::new(),
         command,
     };
     for planned in plan {
@@ -83,6 +87,9 @@ pub fn text_with(
         if is_unknown(planned) && !unknown.steps.contains(&planned.step.name.as_str()) {
             unknown.steps.push(&planned.step.name);
         }
+        if matches!(planned.what, PlanStepKind::WaitFor { .. }) {
+            unknown.waits.push(&planned.step.name);
+        }
     }
     on_dead(out, rule, files)
 }
@@ -92,6 +99,7 @@ pub fn describe_lane(rule: &Rule) -> String {
     match &rule.lane {
         Lane::Key if rule.is_about_tickets() => "one run at a time for each ticket".to_owned(),
         Lane::Key => "one run at a time for each key of an event".to_owned(),
+        Lane::Rule => "one run at a time".to_owned(),
         Lane::Per(path) => format!("one run at a time for each {}", path.text),
         Lane::None => "runs do not wait for each other".to_owned(),
     }
@@ -147,6 +155,9 @@ fn is_unknown(planned: &PlanStep<'_>) -> bool {
         | PlanStepKind::Items(_)
         | PlanStepKind::More
         | PlanStepKind::Wait { .. }
+        | PlanStepKind::WaitFor { .. }
+        | PlanStepKind::Otherwise
+        | PlanStepKind::Decided(_)
         | PlanStepKind::Enters(_)
         | PlanStepKind::Caught(_)
         | PlanStepKind::End(_)
@@ -196,6 +207,18 @@ fn step(
         PlanStepKind::Wait { until } => {
             writeln!(out, "{kind}  until {until:.0}; no other run waits for it")
         }
+        PlanStepKind::WaitFor { until, same } => {
+            writeln!(out, "{kind}  {}", wait_for::until(*until))?;
+            out.indented(5, |out| {
+                let lines = wait_for::lines(planned.step, same);
+                let mut lines = lines.iter();
+                lines.try_for_each(|line| writeln!(out, "    {}", plain(line)))
+            })
+        }
+        PlanStepKind::Otherwise => writeln!(out, "{}", wait_for::OTHERWISE),
+        PlanStepKind::Decided(outcome) => {
+            writeln!(out, "{kind}  {}", plain(&wait_for::decided(outcome)))
+        }
         PlanStepKind::Enters(flow) => writeln!(out, "{kind}  {}", plain(flow)),
         PlanStepKind::Caught(why) => writeln!(out, "caught  {}", plain(why)),
         PlanStepKind::End(message) => {
@@ -231,7 +254,18 @@ fn mock_hint(unknown: &UnknownResults<'_>) -> String {
             format!(" for {}", steps.collect::<Vec<_>>().join(" or "))
         }
     };
-    format!("simulate it with `{command}`{steps}")
+    let waits = unknown
+        .waits
+        .iter()
+        .map(|step| format!("`{}`", plain(step)));
+    let waits = waits.collect::<Vec<_>>().join(" and ");
+    match (waits.is_empty(), unknown.steps.is_empty()) {
+        (true, _) => format!("simulate it with `{command}`{steps}"),
+        (false, true) => format!("a rule test simulates what comes for {waits}"),
+        (false, false) => format!(
+            "simulate it with `{command}`{steps}; a rule test simulates what comes for {waits}"
+        ),
+    }
 }
 
 /// The simulated outcome of a call.
@@ -311,6 +345,9 @@ fn step_json(planned: &PlanStep<'_>, outgoing: &EgressPolicy, files: &Files) -> 
         PlanStepKind::Items(items) => json!({"items": items}),
         PlanStepKind::More => json!({"more": true}),
         PlanStepKind::Wait { until } => json!({"until": until.to_string()}),
+        PlanStepKind::WaitFor { until, same } => wait_for::json(planned.step, *until, same),
+        PlanStepKind::Otherwise => json!({"otherwise": true}),
+        PlanStepKind::Decided(outcome) => wait_for::decided_json(outcome),
         PlanStepKind::Enters(flow) => json!({"flow": flow}),
         PlanStepKind::Caught(why) => json!({"caught": why}),
         PlanStepKind::End(message) => json!({"message": message}),

@@ -6,11 +6,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::report::output::Output;
+use crate::report::render::answerer::answerer;
 use crate::report::render::attempts::RunLogLine;
 use crate::report::render::color::{Paint, Tone};
 use crate::report::render::diagnostics::number;
 use crate::report::render::escape::plain;
 use crate::report::render::exchange;
+use crate::report::render::notice::{describe_death_notice, describe_report};
 use crate::report::render::table::Table;
 use crate::report::time_argument::seconds;
 use crate::store::history::{EventRecord, EventRow, RunDetail, RunRow};
@@ -27,7 +29,9 @@ pub fn tone(state: &RunState) -> Tone {
         | RunState::Running
         | RunState::Retrying { .. }
         | RunState::Limited { .. }
-        | RunState::Waiting { .. } => Tone::Cyan,
+        | RunState::Parked { .. }
+        | RunState::Waiting { .. }
+        | RunState::Awaiting { .. } => Tone::Cyan,
         RunState::Done => Tone::Green,
         RunState::Skipped { .. }
         | RunState::Shadow
@@ -47,10 +51,14 @@ pub fn why(row: &RunRow) -> String {
         },
         RunState::Limited { until, why } => format!("{} until {}", plain(why), seconds(*until)),
         RunState::Suppressed { gate, why } => format!("{gate}: {}", plain(why)),
-        RunState::Skipped { why } | RunState::Dead { why } | RunState::Held { why } => {
-            plain(why).into_owned()
-        }
+        RunState::Parked { why, .. }
+        | RunState::Skipped { why }
+        | RunState::Dead { why }
+        | RunState::Held { why } => plain(why).into_owned(),
         RunState::Waiting { until } => format!("until {}", seconds(*until)),
+        RunState::Awaiting { step, until } => {
+            format!("in {step}, until {} at the latest", seconds(*until))
+        }
         RunState::Debouncing { until } => {
             format!(
                 "until {}, or later if another event arrives",
@@ -65,11 +73,13 @@ pub fn why(row: &RunRow) -> String {
     }
 }
 
-/// Describes why a run is in its state, or which dead run it reports on.
+/// Describes why a run is in its state, which failures it reports, and which run reports that it is dead.
 pub fn describe_run(row: &RunRow) -> String {
-    match (why(row), row.tells_of) {
-        (why, Some(RunId(dead))) if why.is_empty() => format!("reports that run {dead} is dead"),
-        (why, _) => why,
+    let why = why(row);
+    match (&row.told_by, describe_report(row)) {
+        (_, Some(report)) if why.is_empty() => report,
+        (Some(notice), _) if !why.is_empty() => format!("{why}; {}", describe_death_notice(notice)),
+        (_, _) => why,
     }
 }
 
@@ -217,6 +227,41 @@ fn add_line(table: &mut Table, line: &RunLogLine<'_>) {
                 plain(error["message"].as_str().unwrap_or_default())
             ),
         ]),
+        RunLogLine::Other(LogEntry::Arrived {
+            step,
+            at,
+            number,
+            event,
+        }) => table.row([
+            format!("  {step}"),
+            String::new(),
+            at.to_string(),
+            String::new(),
+            format!(
+                "event {number} of the step came: {} {}",
+                plain(event["event"]["type"].as_str().unwrap_or_default()),
+                plain(event["event"]["id"].as_str().unwrap_or_default())
+            ),
+        ]),
+        RunLogLine::Other(LogEntry::Answered {
+            step,
+            at,
+            answer,
+            by,
+        }) => table.row([
+            format!("  {step}"),
+            String::new(),
+            at.to_string(),
+            String::new(),
+            format!("answered: {}, {}", plain(answer), answerer(by)),
+        ]),
+        RunLogLine::Other(LogEntry::Expired { step, at }) => table.row([
+            format!("  {step}"),
+            String::new(),
+            at.to_string(),
+            String::new(),
+            "nothing came in time".to_owned(),
+        ]),
         RunLogLine::Other(LogEntry::Claimed { .. }) => {}
     }
 }
@@ -249,6 +294,7 @@ fn outcome(outcome: &CallResult) -> String {
             retry_after,
             status: _,
             effect: _,
+            during_outage,
         }) => {
             let note = if *retryable {
                 ""
@@ -258,7 +304,11 @@ fn outcome(outcome: &CallResult) -> String {
             let requested = retry_after
                 .map(|after| format!(" (asked to wait {})", format_duration(after)))
                 .unwrap_or_default();
-            format!("failed: {message}{note}{requested}")
+            let outage = match during_outage {
+                true => " (the receiver was down: not counted)",
+                false => "",
+            };
+            format!("failed: {message}{note}{requested}{outage}")
         }
     }
 }
@@ -279,77 +329,12 @@ pub fn row_json(row: &RunRow) -> Value {
         "attempts": row.attempts,
         "error": row.error,
         "reports_on": row.tells_of.map(|run| run.0),
+        "reports_count": row.tells_of.map(|_| row.reports.count.max(1)),
+        "reports_receiver": row.reports.receiver,
+        "reported_by": row.told_by.map(|notice| notice.run.0),
+        "reported_with": row.told_by.map(|notice| notice.others),
         "replay": row.replay.map(|replay| replay.to_string()),
         "depth": row.lineage.depth,
         "caused_by": row.lineage.cause.map(|run| run.0),
-    })
-}
-
-/// The run log as JSON.
-pub fn log_json(lines: &[RunLogLine<'_>]) -> Value {
-    lines.iter().filter_map(line_json).collect()
-}
-
-/// One line of the log; `None` for an entry that is never stored.
-pub fn line_json(line: &RunLogLine<'_>) -> Option<Value> {
-    match line {
-        RunLogLine::Attempt {
-            number,
-            attempt,
-            exchange,
-        } => {
-            let mut value = attempt_json(attempt);
-            if let Some(number) = number {
-                value["number"] = json!(number);
-            }
-            value["exchange"] = json!(exchange.map(exchange::json));
-            Some(value)
-        }
-        RunLogLine::Interrupted { number, exchange } => Some(json!({
-            "step": exchange.step,
-            "attempt": exchange.attempt,
-            "at": exchange.started.to_string(),
-            "outcome": "interrupted",
-            "number": number,
-            "exchange": exchange::json(exchange),
-        })),
-        RunLogLine::Other(LogEntry::Attempt(attempt)) => Some(attempt_json(attempt)),
-        RunLogLine::Other(LogEntry::Started { step, number, at }) => Some(
-            json!({"step": step, "attempt": number, "at": at.to_string(), "outcome": "started"}),
-        ),
-        RunLogLine::Other(LogEntry::Revived { at }) => {
-            Some(json!({"at": at.to_string(), "outcome": "retried"}))
-        }
-        RunLogLine::Other(LogEntry::Waiting { step, at, until }) => Some(json!({
-            "step": step,
-            "at": at.to_string(),
-            "outcome": "waits",
-            "until": until.to_string(),
-        })),
-        RunLogLine::Other(LogEntry::Caught { step, at, error }) => Some(json!({
-            "step": step,
-            "at": at.to_string(),
-            "outcome": "caught",
-            "error": error["message"],
-        })),
-        RunLogLine::Other(LogEntry::Claimed { .. }) => None,
-    }
-}
-
-fn attempt_json(attempt: &Attempt) -> Value {
-    let (outcome, status, error) = match &attempt.outcome {
-        Ok(Reply { value: result }) => ("succeeded", result["status"].clone(), None),
-        Err(CallFailure {
-            message, status, ..
-        }) => ("failed", json!(status), Some(message)),
-    };
-    json!({
-        "step": attempt.step,
-        "attempt": attempt.number,
-        "at": attempt.started.to_string(),
-        "seconds": attempt.took.as_secs_f64(),
-        "outcome": outcome,
-        "status": status,
-        "error": error,
     })
 }

@@ -11,11 +11,11 @@ use crate::report::render::escape::plain;
 use crate::report::render::table::Table;
 use crate::report::time_argument::seconds;
 use crate::store::history::{RunDetail, WindowDetail};
-use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::gate::recorded::RecordedGate;
 
 /// The state of the debounce gate when it let a run through.
-pub fn gathers(debounce: &DebounceCheck<'_>, window: Option<&WindowDetail>) -> String {
-    let quiet = format!("open, {}", debounce.describe());
+pub fn gathers(debounce: &RecordedGate, window: Option<&WindowDetail>) -> String {
+    let quiet = format!("open, {}", debounce.details);
     let Some(window) = window else { return quiet };
     let events = usize::try_from(window.events).unwrap_or(usize::MAX);
     let gathers = match window.is_open {

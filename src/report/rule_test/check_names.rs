@@ -2,12 +2,15 @@
 
 use crate::report::rule_test::step_names::FlowSteps;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use flowtrigger_core::flow::simulate::Mock;
 use flowtrigger_core::flow::step::Step;
+use flowtrigger_core::flow::wait_for::WaitFor;
 use flowtrigger_core::gate::Gate;
 use flowtrigger_core::language::condition::Condition;
 use flowtrigger_core::loop_guard;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::test::entry::{Expected, TestEntry};
+use flowtrigger_core::rule::test::mock::StepMock;
 use flowtrigger_core::rule::test::{RuleTest, TestForm, TestName};
 
 pub fn check(test: &RuleTest, rule: &Rule, diagnostics: &mut Diagnostics) {
@@ -39,7 +42,10 @@ pub fn check(test: &RuleTest, rule: &Rule, diagnostics: &mut Diagnostics) {
     for mock in mocks {
         if !seen.contains(&mock.at) {
             seen.push(mock.at);
-            report(step_error(&mock.step, mock.at, rule));
+            report(match waiting_step(&mock.step, rule) {
+                Some(wait) => awaited_error(mock, wait),
+                None => step_error(&mock.step, mock.at, rule),
+            });
         }
     }
     report(order_error(test));
@@ -69,6 +75,48 @@ fn step_error(name: &str, at: Span, rule: &Rule) -> Option<Diagnostic> {
         (None, senders) => format!("the steps that send something are {senders}"),
     };
     Some(Diagnostic::error(Code::UndefinedName, at, message).help(help))
+}
+
+/// What a step of this name waits for; none if it makes a call.
+fn waiting_step<'r>(name: &str, rule: &'r Rule) -> Option<&'r WaitFor> {
+    let steps = FlowSteps::new(&rule.flow);
+    let mut named = steps.named(name).into_iter();
+    named.find_map(|step| step.action.wait_for())
+}
+
+/// A mock of a `wait_for` that it cannot have.
+fn awaited_error(mock: &StepMock, wait: &WaitFor) -> Option<Diagnostic> {
+    let name = &mock.step;
+    let (message, help) = match (mock.results.as_slice(), wait.answer()) {
+        ([Mock::Arrives { number, .. }], None) => {
+            let count = wait.events().len();
+            if usize::try_from(*number).is_ok_and(|number| number <= count) {
+                return None;
+            }
+            (
+                format!("the step `{name}` has no event {number}"),
+                format!("its events are numbered from 1 to {count}"),
+            )
+        }
+        ([Mock::Answers { answer, .. }], Some(choices)) => {
+            if choices.answers.contains(answer) {
+                return None;
+            }
+            (
+                format!("the step `{name}` has no answer `{answer}`"),
+                format!("its answers are {}", choices.answers.join(", ")),
+            )
+        }
+        (_, Some(choices)) => (
+            format!("the step `{name}` waits for an answer"),
+            format!("write `{name}: {{ answer: {} }}`", choices.answers[0]),
+        ),
+        (_, None) => (
+            format!("the step `{name}` waits for an event"),
+            format!("write `{name}: {{ arrives: {{ … }} }}`"),
+        ),
+    };
+    Some(Diagnostic::error(Code::InvalidValue, mock.at, message).help(help))
 }
 
 fn predicate_error(because: &TestName, rule: &Rule) -> Option<Diagnostic> {

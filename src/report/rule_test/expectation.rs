@@ -1,5 +1,6 @@
 //! Compares what happened to an event of a test with what the test expects, as lines with differences.
 
+use crate::report::render::escape::plain;
 use crate::report::rule_test::not_reached::SimulatedRun;
 use crate::report::rule_test::sent_call::sent_json;
 use flowtrigger_core::config::Config;
@@ -90,6 +91,28 @@ impl EntryComparison<'_> {
             line.want,
             self.files.location(line.at)
         )
+    }
+
+    /// Compares what became of a matching event, with the state of its run.
+    pub fn outcome(&self, happened: Expected, state: Option<&RunState>) -> Vec<String> {
+        let entry = self.entry;
+        let by = state.and_then(RunState::gate);
+        let because = state.map(why).unwrap_or_default();
+        let because = plain(&because);
+        if happened != entry.expect {
+            let text = format!("expect: {}", entry.expect.as_str());
+            let by = by.map(|gate| format!(" by {gate}")).unwrap_or_default();
+            let got = format!("+ expect: {}{by}{because}", happened.as_str());
+            return vec![self.wanted(&text, entry.expect_at), got];
+        }
+        match (&entry.gate, by) {
+            (Some(gate), Some(found)) if gate.text != found => {
+                let text = format!("gate: {}", gate.text);
+                let got = format!("+ gate: {found}{because}");
+                vec![self.wanted(&text, gate.at), got]
+            }
+            (Some(_) | None, Some(_) | None) => Vec::new(),
+        }
     }
 
     /// Compares a run that started.

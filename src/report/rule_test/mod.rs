@@ -11,3 +11,4 @@ pub mod sent_call;
 pub mod step_names;
 pub mod suite;
 mod timeline;
+mod timeline_event;

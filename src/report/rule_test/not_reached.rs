@@ -1,16 +1,18 @@
 //! Says why a simulated run did not come to a step: the branch that was not taken, the list without items, or the
 //! failure that did not happen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::report::render::wait_for::decided;
 use crate::report::rule_test::expectation::why;
 use crate::report::rule_test::step_names::{FlowSteps, without_numbers};
 use flowtrigger_core::flow::decide::RunInput;
 use flowtrigger_core::flow::plan::{PlanStepKind, review};
 use flowtrigger_core::flow::simulate::Simulation;
 use flowtrigger_core::flow::step::{Action, Step};
+use flowtrigger_core::flow::wait_for::AwaitedOutcome;
 use flowtrigger_core::rule::Rule;
 
 /// A run with what it was simulated with.
@@ -33,6 +35,8 @@ struct Reached {
     lists: BTreeSet<String>,
     /// The catches that handled a failure, by the path of their step or flow.
     catches: BTreeSet<String>,
+    /// What decided each `wait_for`.
+    waits: BTreeMap<String, AwaitedOutcome>,
 }
 
 impl SimulatedRun<'_> {
@@ -67,6 +71,9 @@ impl SimulatedRun<'_> {
                     reached.lists.insert(path.clone());
                 }
                 PlanStepKind::Caught(_) => drop(reached.catches.insert(path.clone())),
+                PlanStepKind::Decided(outcome) => {
+                    reached.waits.insert(path.clone(), outcome.clone());
+                }
                 PlanStepKind::Choice { taken: None, .. }
                 | PlanStepKind::Items(_)
                 | PlanStepKind::Call(..)
@@ -75,6 +82,8 @@ impl SimulatedRun<'_> {
                 | PlanStepKind::Set(_)
                 | PlanStepKind::More
                 | PlanStepKind::Wait { .. }
+                | PlanStepKind::WaitFor { .. }
+                | PlanStepKind::Otherwise
                 | PlanStepKind::Enters(_)
                 | PlanStepKind::End(_)
                 | PlanStepKind::Later
@@ -142,11 +151,20 @@ impl Reached {
             Action::Each(_) if inner.starts_with("[].") && !self.lists.contains(outer) => {
                 Some(format!("the list of `{outer}` has no items"))
             }
+            Action::WaitFor(_) if inner.starts_with(".otherwise.") => match self.waits.get(outer) {
+                Some(AwaitedOutcome::Expired) => None,
+                Some(came) => Some(format!(
+                    "the `otherwise` of `{outer}` did not run: {}",
+                    decided(came)
+                )),
+                None => Some(format!("`{outer}` still waits")),
+            },
             Action::Each(_)
             | Action::Call(_)
             | Action::When(_)
             | Action::Set(_)
             | Action::Wait(_)
+            | Action::WaitFor(_)
             | Action::Flow(_)
             | Action::Succeed(_)
             | Action::Fail(_) => None,

@@ -1,7 +1,7 @@
 //! Runs one rule test and compares the result with what it expects.
 //! The evaluation and the flow are those of the daemon. Only the files of the events are read.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::action::jq;
@@ -15,18 +15,23 @@ use crate::report::rule_test::expectation::EntryComparison;
 use crate::report::rule_test::not_reached::SimulatedRun;
 use crate::report::rule_test::suite::TestCase;
 use crate::report::rule_test::timeline::Timeline;
+use crate::report::rule_test::timeline_event::after;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::integrations::SimulatedSettings;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::decide::RunInput;
 use flowtrigger_core::flow::simulate::simulate;
+use flowtrigger_core::gate::GateDecision;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::matching::find::MatchScratch;
+use flowtrigger_core::path::Path;
 use flowtrigger_core::path::set::set_described;
 use flowtrigger_core::rule::test::TestForm;
 use flowtrigger_core::rule::test::entry::{Expected, TestEntry, TestEvent};
+use flowtrigger_core::run::RunState;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 
 /// Runs tests of one rulebook.
 pub struct TestRunner<'r> {
@@ -93,10 +98,20 @@ impl<'r> TestRunner<'r> {
     fn events(&self, case: &TestCase) -> Result<Result<Vec<TestedEvent>, String>, CommandError> {
         let mut events = Vec::with_capacity(case.test.entries.len());
         let mut scratch = MatchScratch::default();
+        let mut first = None;
         for entry in &case.test.entries {
             let input = match event(case, entry, &self.book.config) {
                 Ok(input) => input,
                 Err(line) => return Ok(Err(line)),
+            };
+            let input = match &case.test.form {
+                TestForm::Single => input,
+                TestForm::Timeline { .. } => {
+                    let mut event = input.into_event(&self.book.config.catalogue);
+                    let first = first.get_or_insert(event.time);
+                    self.set_time(case, entry, *first, &mut event);
+                    InputEvent::Event(Box::new(event))
+                }
             };
             let evaluation = self.book.rules.evaluate(input.as_input(), &mut scratch);
             let evaluation = evaluation.expect("the input was read as an event before");
@@ -111,6 +126,30 @@ impl<'r> TestRunner<'r> {
             });
         }
         Ok(Ok(events))
+    }
+
+    /// An event happens when it is received, unless its time differs from that of the first event.
+    fn set_time(
+        &self,
+        case: &TestCase,
+        entry: &TestEntry,
+        first: Option<Timestamp>,
+        event: &mut Event,
+    ) {
+        let start = case.test.now.or(first);
+        let Some(start) = start.filter(|_| event.time.is_none() || event.time == first) else {
+            return;
+        };
+        let time = after(start, entry.offset);
+        if event.time == Some(time) {
+            return;
+        }
+        let description = self.book.config.description_of(&event.source);
+        let value = Value::String(time.to_string());
+        // A format without a time has none here either: then the time of its receipt counts.
+        if let Ok(path) = Path::parse("event.time") {
+            drop(set_described(event, &path, value, description));
+        }
     }
 
     fn single(
@@ -132,8 +171,24 @@ impl<'r> TestRunner<'r> {
         if !matches {
             outcome.observed.without_run(&case.rule);
         }
-        if matches && is_as_expected {
-            let lines = self.simulate(case, &comparison, &evaluated.event, &mut outcome.observed);
+        if !(matches && is_as_expected) {
+            return;
+        }
+        let event = &evaluated.event;
+        let closed = closed_schedule(case, event);
+        let happened = match &closed {
+            Some(_) => Expected::Suppressed,
+            None => Expected::Match,
+        };
+        let lines = comparison.outcome(happened, closed.as_ref());
+        let is_as_expected = lines.is_empty();
+        outcome.failure.extend(lines);
+        if let Some(gate) = closed.as_ref().and_then(RunState::gate) {
+            let result = GateResult::Suppressed(gate);
+            outcome.observed.gates(&case.rule, event, result);
+            outcome.observed.without_run(&case.rule);
+        } else if is_as_expected {
+            let lines = self.simulate(case, &comparison, event, &mut outcome.observed);
             outcome.failure.extend(lines);
         }
     }
@@ -153,6 +208,7 @@ impl<'r> TestRunner<'r> {
             error: &Value::Null,
             locals: &rule.locals_of(event),
             seed: "",
+            links: AnswerLinks::Test,
         };
         let now = case.test.now.or(event.time);
         let now = now.unwrap_or(Timestamp::UNIX_EPOCH);
@@ -197,6 +253,25 @@ impl TestedEvent {
     }
 }
 
+/// The state of a run that the gate `during` suppresses. Other gates depend on earlier events.
+fn closed_schedule(case: &TestCase, event: &Event) -> Option<RunState> {
+    let received = case
+        .test
+        .now
+        .or(event.time)
+        .unwrap_or(Timestamp::UNIX_EPOCH);
+    let checks = case.rule.asks_of(event);
+    checks
+        .iter()
+        .find_map(|check| match check.decide_during(received)? {
+            GateDecision::Admit => None,
+            GateDecision::Suppress { why } => Some(RunState::Suppressed {
+                gate: check.kind.as_str().to_owned(),
+                why,
+            }),
+        })
+}
+
 /// Reads an event of a test and changes it.
 fn event<'c>(
     case: &'c TestCase,
@@ -205,6 +280,10 @@ fn event<'c>(
 ) -> Result<InputEvent<'c>, String> {
     let listening = case.rule.event_source.as_str();
     let (event, name) = match &entry.event {
+        TestEvent::Tick(at, _) => {
+            let tick = tick(case, entry, *at)?;
+            (Ok(InputEvent::Event(Box::new(tick))), "the tick".into())
+        }
         TestEvent::File(file, _) => {
             let path = case.folder.join(file);
             let shown = path.display().to_string();
@@ -230,6 +309,36 @@ fn event<'c>(
             .map_err(|e| format!("failed to set a field: {e}"))?;
     }
     Ok(InputEvent::Event(Box::new(event)))
+}
+
+/// When tests with ticks start that do not say when.
+const FIRST_TICKS: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+/// The tick of a test, or the first one from the time of its entry on.
+fn tick(case: &TestCase, entry: &TestEntry, at: Option<Timestamp>) -> Result<Event, String> {
+    let rule = &case.rule;
+    let Some(every) = &rule.every else {
+        return Err("the rule has no `every`, so that it has no ticks".to_owned());
+    };
+    let from = at.or(case.test.now).unwrap_or(FIRST_TICKS);
+    let offset = match at {
+        Some(_) => SignedDuration::ZERO,
+        None => SignedDuration::try_from(entry.offset).unwrap_or(SignedDuration::ZERO),
+    };
+    let before = offset - SignedDuration::from_nanos(1);
+    let before = from.checked_add(before).unwrap_or(from);
+    let next = every.next(before);
+    match (at, next) {
+        (Some(at), Some(next)) if at != next => Err(format!(
+            "{at} is no time of the rule; the next one is {next}, {}",
+            every.shown(next)
+        )),
+        (_, None) => Err("the rule has no tick after this time".to_owned()),
+        (_, Some(next)) => {
+            let event = rule.tick(next, false);
+            event.ok_or_else(|| "the rule has no tick at this time".to_owned())
+        }
+    }
 }
 
 #[cfg(test)]

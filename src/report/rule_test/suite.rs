@@ -12,9 +12,9 @@ use flowtrigger_core::document;
 use flowtrigger_core::document::Node;
 use flowtrigger_core::document::suggest;
 use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::type_pattern::TypePattern;
 use flowtrigger_core::language::event_fields::EventFields;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::rule::event_pattern::TypePattern;
 use flowtrigger_core::rule::test;
 use flowtrigger_core::rule::test::RuleTest;
 
@@ -220,17 +220,25 @@ impl Suite {
     }
 }
 
-/// The fields of the rule's event types, for the paths under `set`.
+/// The fields of the events of a test, for the paths under `set`: those of the rule, and those that its flow waits for.
 fn fields(rule: &Rule, catalogue: &Catalogue) -> EventFields {
+    let mut patterns = vec![(&*rule.event_source, &*rule.event_types)];
+    let waits = rule.flow.waits_for();
+    for awaited in waits.iter().flat_map(|located| located.wait.events()) {
+        patterns.push((&*awaited.event_source, &*awaited.event_types));
+    }
     let mut types = Vec::new();
-    for pattern in rule.event_types.iter() {
+    for (source, pattern) in patterns
+        .into_iter()
+        .flat_map(|(source, all)| all.iter().map(move |pattern| (source, pattern)))
+    {
         match pattern {
-            TypePattern::Name(name) => match catalogue.by_name(&rule.event_source, name) {
+            TypePattern::Name(name) => match catalogue.by_name(source, name) {
                 Some(known) => types.push(known.clone()),
                 None => return EventFields::Open,
             },
             TypePattern::Family(prefix) => {
-                let family = catalogue.matching(&rule.event_source, &format!("{prefix}*"));
+                let family = catalogue.matching(source, &format!("{prefix}*"));
                 types.extend(family.into_iter().cloned());
             }
         }

@@ -10,12 +10,15 @@ use serde_json::Value;
 use crate::action::jq;
 use crate::engine::EngineError;
 use crate::report::error::CommandError;
-use crate::report::render::escape::plain;
 use crate::report::rule_test::coverage::observed::{GateResult, Observed};
-use crate::report::rule_test::expectation::{EntryComparison, why};
+use crate::report::rule_test::expectation::EntryComparison;
 use crate::report::rule_test::not_reached::SimulatedRun;
 use crate::report::rule_test::run_test::{TestOutcome, TestRunner, TestedEvent};
 use crate::report::rule_test::suite::TestCase;
+use crate::report::rule_test::timeline_event::{
+    after, before, distinct, happens_at, received_at, sets_time,
+};
+use crate::store::awaited::AwaitedSubject;
 use crate::store::sqlite::VirtualClock;
 use crate::store::{
     ArrivalKind, ClaimRequest, ClaimedRun, IncomingEvent, PlannedRun, Revision, SqliteStore, Store,
@@ -32,6 +35,7 @@ use flowtrigger_core::loop_guard;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::test::TestForm;
 use flowtrigger_core::rule::test::entry::Expected;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::{RunId, RunState};
 
 /// How often the runs of a test may wait, so that a test always ends.
@@ -85,6 +89,7 @@ impl<'t> Timeline<'t> {
             rule: Arc::new(Rule {
                 mode: Mode::Live,
                 on_dead: None,
+                on_outage: None,
                 ..(*case.rule).clone()
             }),
             store: store.map_err(EngineError::from)?,
@@ -104,28 +109,38 @@ impl<'t> Timeline<'t> {
     }
 
     async fn play_all(&mut self, events: &[TestedEvent]) -> Result<(), StoreError> {
-        let first = events.iter().find_map(|first| first.event.time);
-        let start = self.case.test.now.or(first);
+        // The first event happens at its `at`.
+        let first = events.first().and_then(|first| first.event.time);
+        let first = first.map(|time| before(time, self.case.test.entries[0].offset));
+        let any = events.iter().find_map(|any| any.event.time);
+        let start = self.case.test.now.or(first).or(any);
         self.start = start.unwrap_or(Timestamp::UNIX_EPOCH);
         self.clock.set(self.start);
         let revision = Revision {
             files: Vec::new(),
             config: Arc::default(),
             settings: StoreSettings::in_memory(),
+            awaited: AwaitedSubject::of_rules([&*self.rule]),
         };
         let revision = self.store.set_revision(revision).await?;
-        let events = distinct(events);
-        for (number, event) in events.into_iter().enumerate() {
-            let time = after(self.start, self.case.test.entries[number].offset);
+        let distinct = distinct(events, &self.rule.flow);
+        for (number, event) in distinct.into_iter().enumerate() {
+            let entry = &self.case.test.entries[number];
+            let time = received_at(&events[number].event, after(self.start, entry.offset));
+            let time = time.max(self.clock.now());
             self.run_until(time).await?;
             self.clock.set(time);
-            let Some(event) = event else { continue };
-            let planned = PlannedRun::new(&self.rule, &event);
+            let Some(mut event) = event else { continue };
+            let matches = events[number].matches();
+            if !matches && !sets_time(entry) {
+                happens_at(time, &mut event);
+            }
+            let planned = matches.then(|| PlannedRun::new(&self.rule, &event));
             let committed = self.store.commit(IncomingEvent {
                 event: Arc::new(event),
                 received: time,
                 revision,
-                planned: vec![planned],
+                planned: planned.into_iter().collect(),
                 occasion: ArrivalKind::Delivery,
                 delivery: None,
             });
@@ -189,6 +204,7 @@ impl<'t> Timeline<'t> {
             error: &Value::Null,
             locals: &play.locals,
             seed: &seed,
+            links: AnswerLinks::Test,
         };
         play.run.log.clone_from(&claimed.log);
         let line = claimed_entry(claimed.flow(), &subject, &play.run.log);
@@ -248,34 +264,15 @@ impl<'t> Timeline<'t> {
         event: &Event,
         play: &EventPlay,
     ) -> Vec<String> {
-        let entry = comparison.entry;
         let state = play.state.as_ref();
         let happened = match state {
             Some(RunState::Suppressed { .. }) => Expected::Suppressed,
             Some(state) if loop_guard::stopped(state).is_some() => Expected::Held,
             Some(_) | None => Expected::Match,
         };
-        let got = || {
-            let by = state.and_then(RunState::gate);
-            let by = by.map(|gate| format!(" by {gate}")).unwrap_or_default();
-            let why = state.map(why).unwrap_or_default();
-            format!("+ expect: {}{by}{}", happened.as_str(), plain(&why))
-        };
-        if happened != entry.expect {
-            let text = format!("expect: {}", entry.expect.as_str());
-            return vec![comparison.wanted(&text, entry.expect_at), got()];
-        }
-        match (&entry.gate, state.and_then(RunState::gate)) {
-            (Some(gate), Some(found)) if gate.text != found => {
-                let text = format!("gate: {}", gate.text);
-                let why = state.map(why).unwrap_or_default();
-                let got = format!("+ gate: {found}{}", plain(&why));
-                return vec![comparison.wanted(&text, gate.at), got];
-            }
-            (Some(_) | None, Some(_) | None) => {}
-        }
-        if happened != Expected::Match {
-            return Vec::new();
+        let lines = comparison.outcome(happened, state);
+        if !lines.is_empty() || happened != Expected::Match {
+            return lines;
         }
         let mut lines = self.compare_start(comparison, play);
         lines.extend(comparison.run(&SimulatedRun {
@@ -350,29 +347,7 @@ impl<'t> Timeline<'t> {
             error: &Value::Null,
             locals: &play.locals,
             seed: "",
+            links: AnswerLinks::Test,
         }
     }
-}
-
-/// The events that match, each with an id of its own: the same file twice means two events.
-fn distinct(events: &[TestedEvent]) -> Vec<Option<Event>> {
-    let mut ids: Vec<String> = Vec::new();
-    let mut distinct = Vec::with_capacity(events.len());
-    for (number, evaluated) in events.iter().enumerate() {
-        let mut event = evaluated.event.clone();
-        if ids.contains(&event.id) {
-            event.id = format!("{}-{}", event.id, number + 1);
-            if let Some(id) = event.about.get_mut("id") {
-                *id = event.id.clone().into();
-            }
-        }
-        ids.push(event.id.clone());
-        distinct.push(evaluated.matches().then_some(event));
-    }
-    distinct
-}
-
-fn after(time: Timestamp, by: std::time::Duration) -> Timestamp {
-    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-    time.checked_add(by).unwrap_or(Timestamp::MAX)
 }

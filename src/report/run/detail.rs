@@ -15,12 +15,17 @@ use crate::report::render::diagnostics::number;
 use crate::report::render::escape::plain;
 use crate::report::render::explanation::recorded_otherwise;
 use crate::report::render::gate_line::{GateLine, gate_lines};
-use crate::report::render::{diagnostics, explanation, mode_cap, next_step, run, window};
+use crate::report::render::run_log_json::log_json;
+use crate::report::render::{
+    diagnostics, explanation, mode_cap, next_step, notice, run, waiters, window,
+};
+use crate::report::run::questions::{OpenQuestion, open_questions};
 use crate::report::run::successor::Successor;
 use crate::report::run::{in_progress, shadow_plan};
+use crate::report::suspended::sentences;
 use crate::report::time_argument::seconds;
 use crate::store::History;
-use crate::store::history::{RuleAtPlanning, RunDetail};
+use crate::store::history::{RuleAtPlanning, RunDetail, RunRow, SuspendedTarget};
 use crate::store::{CommandKind, GivenCommand};
 use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
 use flowtrigger_core::language::condition::evaluate::Truth;
@@ -28,6 +33,7 @@ use flowtrigger_core::language::condition::trace::Trace;
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::path::redact::is_redacted;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -38,6 +44,8 @@ pub struct StoredRun {
     pub exchanges: Vec<RecordedExchange>,
     /// The newer run of the same event and rule, if this one ended without its result.
     pub successor: Option<Successor>,
+    /// What it waits for, if that is paused or down.
+    pub suspended: Option<SuspendedTarget>,
 }
 
 impl StoredRun {
@@ -49,6 +57,7 @@ impl StoredRun {
         Ok(Some(Self {
             exchanges: history.exchanges(id)?,
             successor: Successor::of(history, &detail.row)?,
+            suspended: awaited(&detail.row, history)?,
             detail,
         }))
     }
@@ -67,19 +76,39 @@ impl StoredRun {
 
     pub fn text(&self, daemon: &DaemonState, out: &mut Output) -> Result<(), CommandError> {
         let lines = self.lines();
-        text(&self.detail, &lines, (self.successor.as_ref(), daemon), out)
+        let next = self.next(daemon);
+        text(&self.detail, &lines, (daemon, &next), out)
     }
 
     /// What happens next, in one sentence.
     pub fn next(&self, daemon: &DaemonState) -> String {
-        next(&self.detail, self.successor.as_ref(), daemon)
+        let next = next(&self.detail, self.successor.as_ref(), daemon);
+        match &self.suspended {
+            Some(found) if self.detail.row.state == RunState::Queued => {
+                sentences(found, None).join("; ")
+            }
+            Some(found) => format!("{next}; {}", sentences(found, None).join("; ")),
+            None => next,
+        }
     }
+}
+
+/// What a run waits for, as it is now.
+fn awaited(row: &RunRow, history: &dyn History) -> Result<Option<SuspendedTarget>, CommandError> {
+    if row.state == RunState::Queued {
+        return Ok(SuspendedTarget::pause_of_everything(history.suspended()?));
+    }
+    let Some(key) = row.state.parked_on() else {
+        return Ok(None);
+    };
+    let mut suspended = history.suspended()?.into_iter();
+    Ok(suspended.find(|found| found.target.key() == key))
 }
 
 fn text(
     detail: &RunDetail,
     lines: &[RunLogLine<'_>],
-    (successor, daemon): (Option<&Successor>, &DaemonState),
+    (daemon, next): (&DaemonState, &str),
     out: &mut Output,
 ) -> Result<(), CommandError> {
     heading(detail, out)?;
@@ -98,7 +127,7 @@ fn text(
         explanation::lines(out, &trace, &detail.rule.files)?;
     }
     label(out, "next")?;
-    writeln!(out, "{}", next(detail, successor, daemon))?;
+    writeln!(out, "{next}")?;
     Ok(())
 }
 
@@ -170,12 +199,8 @@ fn heading(detail: &RunDetail, out: &mut Output) -> io::Result<()> {
 /// Notes about related runs, replays and crashes.
 pub fn notes(detail: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(RunId(dead)) = detail.row.tells_of {
-        lines.push(format!("reports that run {dead} is dead"));
-    }
-    if let Some(RunId(reporting)) = detail.told_by {
-        lines.push(format!("run {reporting} reports that it is dead"));
-    }
+    lines.extend(notice::describe_report(&detail.row));
+    lines.extend(detail.told_by.as_ref().map(notice::describe_death_notice));
     if detail.generation > 0 {
         let part = detail
             .row
@@ -184,6 +209,9 @@ pub fn notes(detail: &RunDetail) -> Vec<String> {
         let part = part.unwrap_or_default();
         lines.push(format!("a replay, generation {}{part}", detail.generation));
     }
+    lines.extend(waiters::sentences(detail));
+    let questions = open_questions(detail).into_iter();
+    lines.extend(questions.map(|question| question.sentence(detail.row.id)));
     lines.extend(detail.commands.iter().map(command));
     if detail.suspect {
         lines.push("was running when the daemon ended without shutdown".into());
@@ -216,7 +244,12 @@ fn command(command: &GivenCommand) -> String {
                 let runs: Vec<String> = runs.iter().map(|run| run.0.to_string()).collect();
                 format!("{given}: run {}", runs.join(", "))
             }
-            CommandKind::Retry | CommandKind::Replay | CommandKind::Cancel => given,
+            CommandKind::Retry
+            | CommandKind::Replay
+            | CommandKind::Cancel
+            | CommandKind::Answer
+            | CommandKind::Pause
+            | CommandKind::Resume => given,
         },
         Err(why) => format!("{given}, rejected: {}", plain(why)),
     }
@@ -293,6 +326,7 @@ pub fn guard(detail: &RunDetail) -> Option<Trace> {
         error: &detail.error,
         locals: &rule.locals_of(&detail.arrived.event),
         seed: "",
+        links: AnswerLinks::Hidden,
     };
     let decision = decide(detail.flow()?, &input, &detail.log, Timestamp::MIN);
     let Decision::Skipped { trace, .. } = decision else {
@@ -328,13 +362,19 @@ fn detail_json(
     value["gates"] = gate_lines(detail).iter().map(GateLine::json).collect();
     value["gathered"] = window::gathered_json(detail);
     value["chain"] = detail.chain.iter().map(run::row_json).collect();
-    value["log"] = run::log_json(lines);
+    value["log"] = log_json(lines);
     value["plan"] = shadow_plan::json(detail);
     value["in_progress"] = in_progress::json(detail);
     value["lane"] = json!(detail.lane);
     value["generation"] = json!(detail.generation);
     value["blocked_by"] = json!(run(detail.behind));
-    value["reported_by"] = json!(run(detail.told_by));
+    value["reported_by"] = json!(run(detail.told_by.map(|notice| notice.run)));
+    value["reported_with"] = json!(detail.told_by.map(|notice| notice.others));
+    value["waits"] = waiters::json(detail);
+    value["questions"] = open_questions(detail)
+        .iter()
+        .map(OpenQuestion::json)
+        .collect();
     value["commands"] = detail.commands.iter().map(command_json).collect();
     value["crashes"] = json!(detail.crashes);
     value["guard"] = json!(guard(detail).map(|trace| explanation::trace_json(&trace, files)));

@@ -15,6 +15,7 @@ use crate::report::time_argument::seconds;
 use crate::store::history::RunDetail;
 use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};
 use flowtrigger_core::flow::step::Step;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::{LogEntry, RunState};
 
 /// Log entries that are added before a call is found: conditions and waits between two steps.
@@ -41,6 +42,7 @@ pub fn calls(detail: &RunDetail) -> Vec<CallInProgress<'_>> {
         error: &detail.error,
         locals: &rule.locals_of(&detail.arrived.event),
         seed: "",
+        links: AnswerLinks::Hidden,
     };
     let mut log = detail.log.clone();
     // What was logged before the run was claimed is over.
@@ -62,6 +64,7 @@ pub fn calls(detail: &RunDetail) -> Vec<CallInProgress<'_>> {
             Decision::Record(entry) => log.push(entry),
             Decision::Retry { .. }
             | Decision::Wait { .. }
+            | Decision::Await { .. }
             | Decision::Skipped { .. }
             | Decision::Done { .. }
             | Decision::Dead { .. }
@@ -79,6 +82,9 @@ fn since(detail: &RunDetail, task: &StepCall) -> Timestamp {
         }
         LogEntry::Attempt(_)
         | LogEntry::Waiting { .. }
+        | LogEntry::Arrived { .. }
+        | LogEntry::Answered { .. }
+        | LogEntry::Expired { .. }
         | LogEntry::Caught { .. }
         | LogEntry::Claimed { .. }
         | LogEntry::Revived { .. } => None,
@@ -93,6 +99,9 @@ fn begun(entry: &LogEntry) -> Option<Timestamp> {
         LogEntry::Attempt(attempt) => Some(attempt.started),
         LogEntry::Started { at, .. }
         | LogEntry::Waiting { at, .. }
+        | LogEntry::Arrived { at, .. }
+        | LogEntry::Answered { at, .. }
+        | LogEntry::Expired { at, .. }
         | LogEntry::Caught { at, .. }
         | LogEntry::Revived { at } => Some(*at),
         LogEntry::Claimed { .. } => None,
@@ -105,6 +114,9 @@ fn ended(entry: &LogEntry) -> Option<Timestamp> {
         LogEntry::Attempt(attempt) => attempt.started.checked_add(attempt.took).ok(),
         LogEntry::Started { .. }
         | LogEntry::Waiting { .. }
+        | LogEntry::Arrived { .. }
+        | LogEntry::Answered { .. }
+        | LogEntry::Expired { .. }
         | LogEntry::Caught { .. }
         | LogEntry::Revived { .. }
         | LogEntry::Claimed { .. } => begun(entry),

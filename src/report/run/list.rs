@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::report::render::escape::plain;
 use crate::report::render::run::row_json;
 use crate::report::run::successor::{Successor, Successors};
 use crate::store::history::RunRow;
@@ -15,10 +16,13 @@ pub fn listed_json(run: &RunRow, successors: &Successors, obstacle: Option<&str>
     value
 }
 
-/// The rule of a run, and the dead run that it reports on, if any.
+/// The rule of a run, and what it reports on, if anything.
 pub fn describe_rule(run: &RunRow) -> String {
     match run.tells_of {
-        Some(RunId(dead)) => format!("{} (reports on {dead})", run.rule),
+        Some(RunId(dead)) => match &run.reports.receiver {
+            Some(receiver) => format!("{} (reports on {})", run.rule, plain(receiver)),
+            None => format!("{} (reports on {dead})", run.rule),
+        },
         None => run.rule.clone(),
     }
 }

@@ -5,5 +5,6 @@ pub mod detail;
 mod in_progress;
 pub mod list;
 pub mod next_call;
+pub mod questions;
 pub mod shadow_plan;
 pub mod successor;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::store::history::RunDetail;
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, decide};
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::{EventIdentity, LogEntry, RunState, idempotency_key};
 
 /// What a retry of a run does first.
@@ -32,6 +33,7 @@ impl NextCall {
             error: &detail.error,
             locals: &rule.locals_of(&detail.arrived.event),
             seed: "",
+            links: AnswerLinks::Hidden,
         };
         let mut log = detail.log.clone();
         if detail.row.state.can_revive() {
@@ -39,11 +41,16 @@ impl NextCall {
         }
         match decide(flow, &input, &log, now) {
             Decision::Perform { tasks, .. } => NextCall::Calls(tasks),
-            Decision::Retry { until } | Decision::Wait { until } => NextCall::Waits(until),
+            Decision::Retry { until }
+            | Decision::Wait { until }
+            | Decision::Await { until, .. } => NextCall::Waits(until),
             Decision::Record(LogEntry::Waiting { until, .. }) => NextCall::Waits(until),
             Decision::Record(
                 LogEntry::Started { .. }
                 | LogEntry::Attempt(_)
+                | LogEntry::Arrived { .. }
+                | LogEntry::Answered { .. }
+                | LogEntry::Expired { .. }
                 | LogEntry::Caught { .. }
                 | LogEntry::Revived { .. }
                 | LogEntry::Claimed { .. },

@@ -17,6 +17,7 @@ use flowtrigger_core::gate::debounce::locals;
 use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::RunState;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 
 /// Why the plan differs from what was evaluated.
 const REDACTED_NOTE: &str =
@@ -83,6 +84,7 @@ fn planned<T>(
         error: &detail.error,
         locals: &names,
         seed: "",
+        links: AnswerLinks::Hidden,
     };
     let now = event.time.unwrap_or(detail.row.planned);
     let mut settings = SimulatedSettings::new(config);

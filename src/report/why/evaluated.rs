@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::report::error::CommandError;
 use crate::report::render::explanation::recorded_otherwise;
 use crate::report::run::successor::Successors;
+use crate::report::why::awaited_by::{AwaitedBy, awaited_by};
 use crate::report::why::repeats::UnmatchedRepeats;
 use crate::report::why::verdict::RuleOutcome;
 use crate::store::history::{EventDeliveryRow, EventRecord, EventRow, PastRevision, RunDetail};
@@ -26,6 +27,7 @@ use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::RunId;
 
 pub struct EvaluatedEvent {
     pub arrived: EventRecord,
@@ -41,6 +43,10 @@ pub struct EvaluatedEvent {
     pub listening: usize,
     /// Runs of rules that did not listen then: replays with later rules.
     pub others: Vec<RunDetail>,
+    /// Runs that waited for the event and that it continued, with the paths of their steps.
+    pub continued: Vec<(RunId, String)>,
+    /// Runs that wait for such an event, and that it did not continue.
+    pub awaited_by: Vec<AwaitedBy>,
     /// The newer runs of those that were replayed.
     pub successors: Successors,
 }
@@ -207,9 +213,12 @@ pub fn reevaluate(
     drop(evaluation);
     runs.retain(|run| only.is_empty() || only.contains(&run.row.rule));
     let in_force = history.in_force_since(head.revision, head.received)?;
+    let continued = history.continued_by(head.row)?;
     Ok(Some(EvaluatedEvent {
+        awaited_by: awaited_by(&arrived, &continued, history)?,
         repeats: UnmatchedRepeats::find(&arrived, history)?,
         delivery: history.delivery_of(head.row)?,
+        continued,
         arrived,
         in_force,
         past,

@@ -1,5 +1,6 @@
 //! What happened to an event, and what is known of a rule, with the rules of that time.
 
+pub mod awaited_by;
 pub mod closest;
 pub mod evaluated;
 pub mod export;

@@ -14,9 +14,11 @@ use crate::report::render::diagnostics::number;
 use crate::report::render::escape::plain;
 use crate::report::render::explanation;
 use crate::report::render::gate_line::{GateLine, gate_lines};
+use crate::report::render::notice::describe_report;
 use crate::report::render::run::{chain, describe_received, describe_run, row_json, tone};
 use crate::report::run::successor::{Successor, Successors};
 use crate::report::time_argument::seconds;
+use crate::report::why::awaited_by::{self, AwaitedBy};
 use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
 use crate::report::why::find::Distance;
 use crate::report::why::rejected::RejectedRequests;
@@ -41,6 +43,12 @@ pub fn text(
     }
     if let Some(delivered) = &evaluated.delivery {
         writeln!(out, "  {}", describe_delivery(delivered))?;
+    }
+    for (run, step) in &evaluated.continued {
+        writeln!(out, "  {}", describe_continued(*run, step))?;
+    }
+    for awaited in &evaluated.awaited_by {
+        writeln!(out, "  {}", awaited.sentence())?;
     }
     writeln!(out, "  {}", describe_rules(evaluated))?;
     for rule in &evaluated.rules {
@@ -70,6 +78,15 @@ pub fn text(
         Some(sentence) => writeln!(out, "\n{sentence}"),
         None => Ok(()),
     }
+}
+
+/// That a run waited for the event, and the command that shows it.
+pub fn describe_continued(run: RunId, step: &str) -> String {
+    format!(
+        "continued run {0}, which waited for it in `{1}`; `flowtrigger runs show {0}`",
+        run.0,
+        plain(step)
+    )
 }
 
 /// The rules that the event was evaluated with, and how many listened.
@@ -143,8 +160,8 @@ fn run_line(out: &mut Output, run: &RunDetail, successors: &Successors) -> io::R
         let attempts = number(attempts, "attempt");
         write!(out, " after {attempts}")?;
     }
-    if let Some(RunId(dead)) = row.tells_of {
-        write!(out, ", reports that run {dead} is dead")?;
+    if let Some(report) = describe_report(row) {
+        write!(out, ", {report}")?;
     }
     write!(out, ", {}", seconds(row.changed))?;
     let replayed = successors.get(row.id).map(Successor::describe);
@@ -158,7 +175,11 @@ fn run_line(out: &mut Output, run: &RunDetail, successors: &Successors) -> io::R
 
 /// Why nothing happened; `None` if something did.
 pub fn sentence(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> Option<String> {
-    facts(evaluated, asked, types).sentence()
+    let sentence = facts(evaluated, asked, types).sentence()?;
+    Some(match awaited_by::summary(&evaluated.awaited_by) {
+        Some(waits) => format!("{sentence}; {waits}"),
+        None => sentence,
+    })
 }
 
 /// What is known about an event, for the last sentence. `types` are those of the events that were looked through.
@@ -186,7 +207,9 @@ fn facts(evaluated: &EvaluatedEvent, asked: &[String], types: &[String]) -> Even
             },
         },
         rules: rules.collect(),
-        has_other_runs: !evaluated.others.is_empty() || evaluated.has_replays(),
+        has_other_runs: !evaluated.others.is_empty()
+            || evaluated.has_replays()
+            || !evaluated.continued.is_empty(),
     }
 }
 
@@ -228,6 +251,8 @@ pub fn json(evaluated: &EvaluatedEvent, question: &Question<'_>) -> Value {
         "matched": matched,
         "rules": evaluated.rules.iter().map(|rule| rule_json(rule, successors)).collect::<Vec<_>>(),
         "other_runs": evaluated.others.iter().map(|run| run_json(run, successors)).collect::<Vec<_>>(),
+        "continued": evaluated.continued.iter().map(continued_json).collect::<Vec<_>>(),
+        "awaited_by": evaluated.awaited_by.iter().map(AwaitedBy::json).collect::<Vec<_>>(),
         "found": question.found,
         "summary": sentence(evaluated, question.rules, question.types),
         "warnings": event.warnings,
@@ -237,6 +262,10 @@ pub fn json(evaluated: &EvaluatedEvent, question: &Question<'_>) -> Value {
         "archive_behind": question.archive.behind(),
         "also_rule": question.is_rule,
     })
+}
+
+fn continued_json((run, step): &(RunId, String)) -> Value {
+    json!({"run": run.0, "step": step})
 }
 
 /// The request as `deliveries` prints it, and the position of the event in its array.

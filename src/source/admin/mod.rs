@@ -1,7 +1,10 @@
-//! Administration over a Unix socket: the routes for commands on runs, status and metrics.
+//! Administration over a Unix socket: the routes for commands on runs, pauses, status and metrics.
 //! The engine implements [`AdminApi`].
 
+mod answer;
+mod certificate_status;
 mod peer;
+mod reload;
 mod socket;
 mod status;
 
@@ -23,10 +26,14 @@ use super::AcceptedRun;
 use super::http::{WebPageSign, response};
 
 use flowtrigger_core::run::commander::{CommandOrigin, Commander};
+use flowtrigger_core::suspension::{PauseOutcome, SuspensionTarget};
 use peer::CheckedListener;
 
+pub use answer::AnswerRequest;
+pub use certificate_status::CertificateStatus;
+pub use reload::{FoundMistakes, ReloadFailure, ReloadResult, RuleChanges};
 pub use socket::{SocketError, listen};
-pub use status::{FailedReload, PushedRules, Status};
+pub use status::{FailedReload, HeldPermits, PushedRules, Status};
 
 /// The query parameter with the name of the system user that runs the command line.
 pub const COMMANDER: &str = "by";
@@ -36,6 +43,14 @@ pub trait AdminApi: Send + Sync + 'static {
     fn retry(&self, run: u64, by: Commander) -> impl Future<Output = RunStatuses> + Send;
 
     fn cancel(&self, run: u64, by: Commander) -> impl Future<Output = RunStatuses> + Send;
+
+    /// Answers a step that waits for an answer.
+    fn answer(
+        &self,
+        run: u64,
+        request: AnswerRequest,
+        by: Commander,
+    ) -> impl Future<Output = RunStatuses> + Send;
 
     /// Replays with one rule, or with all rules that match now.
     fn replay(
@@ -51,6 +66,26 @@ pub trait AdminApi: Send + Sync + 'static {
         request: ReplayRequest,
         by: Commander,
     ) -> impl Future<Output = Result<ReplayedEvent, AdminError>> + Send;
+
+    /// Pauses a rule, a receiver or everything. The commander has the note.
+    fn pause(
+        &self,
+        target: SuspensionTarget,
+        by: Commander,
+    ) -> impl Future<Output = Result<PauseAnswer, AdminError>> + Send;
+
+    /// Ends a pause.
+    fn resume(
+        &self,
+        target: SuspensionTarget,
+        by: Commander,
+    ) -> impl Future<Output = Result<PauseAnswer, AdminError>> + Send;
+
+    /// Loads rules and configuration again, and waits for the result.
+    fn reload(
+        &self,
+        by: Commander,
+    ) -> impl Future<Output = Result<ReloadResult, AdminError>> + Send;
 
     fn status(&self) -> impl Future<Output = Result<Status, AdminError>> + Send;
 
@@ -98,6 +133,24 @@ pub struct ReplayedEvent {
     pub left_out: Vec<AcceptedRun>,
 }
 
+/// What to pause or resume, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct PauseRequest {
+    /// `everything`, `rule NAME`, `connection NAME` or `host NAME:PORT`.
+    pub target: String,
+    #[serde(default)]
+    pub note: String,
+}
+
+/// What a pause, or its end, has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct PauseAnswer {
+    /// As it is stored: a host with its port.
+    pub target: String,
+    /// `None` after the end of a pause.
+    pub outcome: Option<PauseOutcome>,
+}
+
 /// Why a command was not executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminError {
@@ -128,9 +181,13 @@ fn routes<A: AdminApi>(admin: Arc<A>) -> Router {
     Router::new()
         .route("/runs/{id}/retry", post(retry::<A>))
         .route("/runs/{id}/cancel", post(cancel::<A>))
+        .route("/runs/{id}/answer", post(answer::answer::<A>))
         .route("/runs/{id}/replay", post(replay::<A>))
         .route("/replay", post(replay_event::<A>))
+        .route("/pause", post(pause::<A>))
+        .route("/resume", post(resume::<A>))
         .route("/flush", post(flush::<A>))
+        .route("/reload", post(reload::<A>))
         .route("/status", get(status::<A>))
         .route("/metrics", get(metrics::<A>))
         .method_not_allowed_fallback(method_not_allowed)
@@ -205,6 +262,50 @@ async fn replay_event<A: AdminApi>(
     }
 }
 
+async fn pause<A: AdminApi>(
+    State(admin): State<Arc<A>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    match suspension(query.as_deref(), &body) {
+        Ok((target, by)) => pause_answer(admin.pause(target, by).await),
+        Err(why) => error_body(StatusCode::BAD_REQUEST, &why),
+    }
+}
+
+async fn resume<A: AdminApi>(
+    State(admin): State<Arc<A>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    match suspension(query.as_deref(), &body) {
+        Ok((target, by)) => pause_answer(admin.resume(target, by).await),
+        Err(why) => error_body(StatusCode::BAD_REQUEST, &why),
+    }
+}
+
+/// What a request names, and who sends it with which note.
+fn suspension(query: Option<&str>, body: &[u8]) -> Result<(SuspensionTarget, Commander), String> {
+    let request: PauseRequest = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let target = request.target.parse::<SuspensionTarget>();
+    let target = target.map_err(|error| error.to_string())?;
+    Ok((target, commander(query).with_note(&request.note)))
+}
+
+fn pause_answer(answer: Result<PauseAnswer, AdminError>) -> Response {
+    match answer {
+        Ok(answer) => response::body(StatusCode::OK, &json!(answer)),
+        Err(error) => error_response(&error),
+    }
+}
+
+async fn reload<A: AdminApi>(State(admin): State<Arc<A>>, RawQuery(query): RawQuery) -> Response {
+    match admin.reload(commander(query.as_deref())).await {
+        Ok(result) => response::body(StatusCode::OK, &json!(result)),
+        Err(error) => error_response(&error),
+    }
+}
+
 async fn status<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
     match admin.status().await {
         Ok(status) => response::body(StatusCode::OK, &json!(status)),
@@ -226,7 +327,7 @@ async fn metrics<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
 async fn not_found() -> Response {
     error_body(
         StatusCode::NOT_FOUND,
-        "not found; send commands to `/runs/{id}/retry`, `/runs/{id}/replay`, `/runs/{id}/cancel`, `/replay` and `/flush`; read `/status` and `/metrics`",
+        "not found; send commands to `/runs/{id}/retry`, `/runs/{id}/replay`, `/runs/{id}/cancel`, `/runs/{id}/answer`, `/replay`, `/pause`, `/resume`, `/reload` and `/flush`; read `/status` and `/metrics`",
     )
 }
 

@@ -79,6 +79,10 @@ fn check(stream: &UnixStream, own: ProcessStatus) -> Result<(), String> {
     let Some(process) = peer.pid().filter(|process| *process != 0) else {
         return Ok(());
     };
+    // A confined command cannot gain privileges. A hardened service does not see the processes of root in `/proc`.
+    if peer.uid() == 0 && own.user != 0 {
+        return Ok(());
+    }
     let status = status(process).ok_or("its sender has ended")?;
     match is_confined(status, own) {
         true => Err(format!("process {process} is a confined command of a rule")),
@@ -188,6 +192,25 @@ mod tests {
             peer(7, own.process, Privileges::Fixed),
             hardened
         ));
+    }
+
+    /// A hardened service does not see the processes of root, so nothing may be asked about them.
+    #[tokio::test]
+    async fn a_process_of_root_may_use_the_socket_of_another_user() {
+        let (stream, _other) = UnixStream::pair().unwrap();
+        if stream.peer_cred().unwrap().uid() != 0 {
+            return;
+        }
+        let own = status(i32::try_from(std::process::id()).unwrap()).unwrap();
+        let hardened = |user| ProcessStatus {
+            user,
+            privileges: Privileges::Fixed,
+            ..own
+        };
+        assert_eq!(check(&stream, hardened(65_532)), Ok(()));
+        // A daemon of root cannot know this: the process may be a command.
+        let as_root = hardened(0);
+        assert_eq!(check(&stream, as_root).is_err(), is_confined(own, as_root));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::certificate_status::CertificateStatus;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 
 /// The state of the daemon.
@@ -17,6 +18,7 @@ pub struct Status {
     /// The start time.
     #[serde(serialize_with = "seconds")]
     pub since: Timestamp,
+    pub uptime_seconds: u64,
     /// Whether events are accepted.
     pub ready: bool,
     /// Why none are accepted.
@@ -28,17 +30,24 @@ pub struct Status {
     /// Where events and runs are kept: `folder` or `postgres`.
     pub store: &'static str,
     pub rules: usize,
+    /// The highest mode of any rule: `live`, `shadow` or `disabled`.
+    pub mode: &'static str,
     /// The rules that were pushed, if they are not those of a folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pushed: Option<PushedRules>,
     /// The revision in force.
     pub revision: u64,
-    /// When it was loaded.
+    /// When it was loaded: at the start, or by the last successful reload.
     #[serde(serialize_with = "seconds")]
     pub loaded: Timestamp,
+    /// Whether changed files are loaded automatically.
+    pub watches: bool,
     /// The last reload, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_reload: Option<FailedReload>,
+    /// The certificates of the listeners.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateStatus>,
     /// Why the store does not answer; `runs` is empty then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_error: Option<String>,
@@ -46,13 +55,29 @@ pub struct Status {
     pub runs: BTreeMap<&'static str, u64>,
     /// Runs that can execute at the same time.
     pub places: usize,
+    /// The permits for runs that are in use, by rule: those with the most first.
+    pub permits: Vec<HeldPermits>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_queued_seconds: Option<u64>,
+    /// What is paused or down, with the runs that wait.
+    pub suspended: Vec<Value>,
     /// Size of the database.
     pub disk_bytes: u64,
+    /// Space for the data folder on its disk, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_free_bytes: Option<u64>,
     /// Unmatched events and exchanges that could not be stored since the start.
     pub lost_events: u64,
     pub lost_exchanges: u64,
+}
+
+/// The permits for runs that the runs of one rule hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldPermits {
+    pub rule: Arc<str>,
+    pub permits: usize,
+    /// How long the oldest of them has been held.
+    pub oldest_seconds: u64,
 }
 
 /// Pushed rules in force.
@@ -69,6 +94,8 @@ pub struct PushedRules {
 #[derive(Debug, Clone)]
 pub struct FailedReload {
     pub at: Timestamp,
+    /// When the first of the reloads was that failed since the last success.
+    pub since: Timestamp,
     pub reason: String,
     /// The texts in which the mistakes are.
     pub files: Arc<Files>,
@@ -80,6 +107,7 @@ impl Serialize for FailedReload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let document = json!({
             "at": format!("{:.0}", self.at),
+            "since": format!("{:.0}", self.since),
             "reason": self.reason,
             "diagnostics": self.diagnostics.to_json(&self.files),
         });
@@ -111,6 +139,7 @@ mod tests {
         diagnostics.error(Code::UnknownKey, at, "unknown key `naem`", "write `name`");
         let failed = FailedReload {
             at: Timestamp::UNIX_EPOCH,
+            since: Timestamp::UNIX_EPOCH,
             reason: "failed to load the rules".into(),
             files: Arc::new(files),
             diagnostics: Arc::new(diagnostics),

@@ -3,21 +3,21 @@
 use std::net::IpAddr;
 
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::body;
 use super::peer::Peer;
 use crate::source::Endpoint;
-use crate::source::signature::{Credentials, Rejection};
+use crate::source::signature::{Credentials, Rejection, RequestParts};
 
 /// The verification of one request.
 pub struct SenderCheck<'e> {
     pub endpoint: &'e Endpoint,
     /// The sender's address, if it is known.
     pub address: Option<IpAddr>,
-    /// The credentials in the headers. `None` before they are checked, and for a source that accepts
+    /// The credentials in the headers or the query. `None` before they are checked, and for a source that accepts
     /// any sender.
     pub credentials: Option<Credentials>,
 }
@@ -32,9 +32,9 @@ impl<'e> SenderCheck<'e> {
         }
     }
 
-    pub fn check_headers(&mut self, headers: &HeaderMap) -> Result<(), Rejection> {
+    pub fn check_headers(&mut self, request: &RequestParts<'_>) -> Result<(), Rejection> {
         if let Some(verifier) = &self.endpoint.verifier {
-            self.credentials = Some(verifier.check_headers(headers, Timestamp::now())?);
+            self.credentials = Some(verifier.check_headers(request, Timestamp::now())?);
         }
         Ok(())
     }

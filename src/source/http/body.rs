@@ -74,6 +74,19 @@ impl Deref for LimitedBody {
     }
 }
 
+/// Reads a body that is small, whatever the limit for events. What exceeds it is not read.
+pub async fn read_small(request: Request, limit: usize) -> Result<Vec<u8>, HttpError> {
+    let mut body = request.into_body();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = next_chunk(&mut body).await? {
+        if bytes.len() + chunk.len() > limit {
+            return Err(HttpError::TooLarge { limit });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
 impl BodyLimiter {
     pub fn new(limits: &HttpLimits) -> Self {
         let value_capacity = limits.value_memory.div_ceil(BYTES_PER_PERMIT);
@@ -114,6 +127,15 @@ impl BodyLimiter {
             true => Err(HttpError::TooLarge { limit }),
             false => Ok(kept),
         }
+    }
+
+    /// Replaces the text of a body by the same as JSON, within the limit.
+    pub fn replace(&self, body: &mut LimitedBody, json: Vec<u8>) -> Result<(), HttpError> {
+        if json.len() > self.limit {
+            return Err(HttpError::TooLarge { limit: self.limit });
+        }
+        body.bytes = json;
+        Ok(())
     }
 
     /// Counts the JSON values of a body, and acquires permits for the memory that they will take.

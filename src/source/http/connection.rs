@@ -10,21 +10,37 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::warn;
 
 use super::HttpLimits;
+use super::listener_tls::ListenerTls;
 use super::peer::Peer;
 use super::per_address::{AddressLimiter, AddressPermit};
+use super::transport::{ClientStream, TransportFacts};
 
 /// The shortest time between two log lines about closed connections.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
+/// A listener with its certificate, if it has one.
+pub struct BoundListener {
+    pub tcp: TcpListener,
+    pub tls: Option<ListenerTls>,
+}
+
+/// Without TLS.
+impl From<TcpListener> for BoundListener {
+    fn from(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
+}
+
 /// Accepts connections up to the limits in total and per address.
 pub struct Acceptor {
     listener: TcpListener,
+    tls: Option<ListenerTls>,
     permits: Arc<Semaphore>,
     per_address: AddressLimiter,
     request: Duration,
@@ -34,9 +50,10 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    pub fn new(listener: TcpListener, limits: &HttpLimits) -> Self {
+    pub fn new(listener: BoundListener, limits: &HttpLimits) -> Self {
         Self {
-            listener,
+            listener: listener.tcp,
+            tls: listener.tls,
             permits: Arc::new(Semaphore::new(limits.connections)),
             per_address: AddressLimiter::new(limits.per_address, &limits.trusted_proxies),
             request: limits.request,
@@ -58,7 +75,7 @@ impl Acceptor {
                 continue;
             };
             let connection = TimedConnection {
-                stream,
+                stream: ClientStream::new(stream, self.tls.as_ref()),
                 deadline: Box::pin(sleep(self.request)),
                 phase: ConnectionPhase::Idle,
                 request: self.request,
@@ -92,7 +109,7 @@ impl Acceptor {
 
 /// A connection that fails with a timeout if a request or a response takes too long.
 pub struct TimedConnection {
-    stream: TcpStream,
+    stream: ClientStream,
     deadline: Pin<Box<Sleep>>,
     phase: ConnectionPhase,
     request: Duration,
@@ -117,6 +134,11 @@ impl TimedConnection {
     /// the request is still expected in time.
     pub fn service(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.service)
+    }
+
+    /// How its bytes arrive, once some have.
+    pub fn transport_facts(&self) -> Arc<TransportFacts> {
+        self.stream.facts()
     }
 
     fn start(&mut self, phase: ConnectionPhase, time: Duration) {
@@ -177,10 +199,32 @@ impl AsyncWrite for TimedConnection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        match &flushed {
+            // TLS has taken the response, and the client does not read it.
+            Poll::Pending => {
+                if self.phase == ConnectionPhase::Idle {
+                    let request = self.request;
+                    self.start(ConnectionPhase::Response, request);
+                }
+                if self.is_overdue(cx) {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+            Poll::Ready(_) if self.phase == ConnectionPhase::Response => {
+                let idle = self.idle;
+                self.start(ConnectionPhase::Idle, idle);
+            }
+            Poll::Ready(_) => {}
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let closed = Pin::new(&mut self.stream).poll_shutdown(cx);
+        if closed.is_pending() && self.is_overdue(cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        closed
     }
 }

@@ -1,9 +1,10 @@
 //! Answers about this program itself: whether it runs, whether it accepts events, and its metrics.
 
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use ipnet::IpNet;
+use serde_json::json;
 
 use super::AppState;
 use super::peer::Peer;
@@ -12,23 +13,60 @@ use super::web_page::WebPageSign;
 use crate::source::Ingest;
 
 pub fn healthz(method: &Method) -> Result<Response, HttpError> {
-    match is_get(method) {
-        true => Ok(response::plain(StatusCode::OK, "ok")),
-        false => Err(GET_ONLY),
+    check_is_get(method)?;
+    Ok(response::plain(StatusCode::OK, "ok"))
+}
+
+/// What others than local clients get in place of the reason, which may name a server or a file.
+const HIDDEN_REASON: &str = "not ready; the log of this program has the reason";
+
+/// Whether events are accepted, for load balancers and supervisors, and why not, for local clients alone.
+pub fn readyz<I: Ingest>(state: &AppState<I>, request: &Request) -> Result<Response, HttpError> {
+    match is_from_here(state, request) {
+        true => readiness(request.method(), request.headers(), &*state.ingest),
+        false => {
+            let ready = state.ingest.ready().map_err(|_| HIDDEN_REASON.to_owned());
+            answer(request.method(), request.headers(), ready, &[])
+        }
     }
 }
 
-/// Others than local clients do not get the reason: it may name a server or a file.
-pub fn readyz<I: Ingest>(state: &AppState<I>, request: &Request) -> Result<Response, HttpError> {
-    if !is_get(request.method()) {
-        return Err(GET_ONLY);
+/// The answer with the reason and the notes.
+pub fn readiness(
+    method: &Method,
+    headers: &HeaderMap,
+    ingest: &impl Ingest,
+) -> Result<Response, HttpError> {
+    answer(method, headers, ingest.ready(), &ingest.notes())
+}
+
+/// Notes do not change the status.
+fn answer(
+    method: &Method,
+    headers: &HeaderMap,
+    ready: Result<(), String>,
+    notes: &[String],
+) -> Result<Response, HttpError> {
+    check_is_get(method)?;
+    let status = match ready {
+        Ok(()) => StatusCode::OK,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let reason = ready.err();
+    if accepts_json(headers) {
+        let ready = reason.is_none();
+        let answer = json!({ "ready": ready, "reason": reason, "notes": notes });
+        return Ok(response::body(status, &answer));
     }
-    let unready = |reason: &str| response::plain(StatusCode::SERVICE_UNAVAILABLE, reason);
-    Ok(match state.ingest.ready() {
-        Ok(()) => response::plain(StatusCode::OK, "ready"),
-        Err(reason) if is_from_here(state, request) => unready(&reason),
-        Err(_) => unready("not ready; the log of this program has the reason"),
-    })
+    let mut lines = vec![reason.unwrap_or_else(|| "ready".to_owned())];
+    lines.extend(notes.iter().map(|note| format!("note: {note}")));
+    Ok(response::plain(status, &lines.join("\n")))
+}
+
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT);
+    let accepted = accepted.and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|value| value.contains("application/json"))
 }
 
 /// Headers that proxies add, besides `X-Forwarded-*`.
@@ -36,9 +74,7 @@ const PROXY_HEADERS: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 
 /// For local clients only: a public proxy in front of the endpoints must not expose the metrics.
 pub fn check_metrics<I>(state: &AppState<I>, request: &Request) -> Result<(), HttpError> {
-    if !is_get(request.method()) {
-        return Err(GET_ONLY);
-    }
+    check_is_get(request.method())?;
     if !is_from_here(state, request) {
         return Err(HttpError::NotLocal);
     }
@@ -74,14 +110,16 @@ const GET_ONLY: HttpError = HttpError::Method {
     allowed: "GET, HEAD",
 };
 
-fn is_get(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
+/// Checks that a request only reads.
+pub fn check_is_get(method: &Method) -> Result<(), HttpError> {
+    match *method {
+        Method::GET | Method::HEAD => Ok(()),
+        _ => Err(GET_ONLY),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::header;
-
     use super::*;
 
     #[test]

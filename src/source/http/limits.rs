@@ -40,6 +40,10 @@ pub struct HttpLimits {
     pub trusted_proxies: Vec<IpNet>,
     /// Names under which clients reach this program, in lower case.
     pub hosts: Vec<String>,
+    /// The address under which senders reach this program, for signatures over the URL.
+    pub public_url: Option<String>,
+    /// Whether metrics are served on a listener of their own, and not with the events.
+    pub has_metrics_listener: bool,
 }
 
 impl Default for HttpLimits {
@@ -57,6 +61,8 @@ impl Default for HttpLimits {
             idle: Duration::from_secs(75),
             trusted_proxies: Vec::new(),
             hosts: Vec::new(),
+            public_url: None,
+            has_metrics_listener: false,
         }
     }
 }
@@ -75,6 +81,8 @@ impl HttpLimits {
             request: listen.request.unwrap_or(self.request),
             trusted_proxies: listen.trusted_proxies.clone(),
             hosts: listen.hosts.clone(),
+            public_url: listen.public_url.clone(),
+            has_metrics_listener: listen.metrics.is_some(),
             ..self
         }
     }

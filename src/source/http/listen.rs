@@ -10,8 +10,12 @@ use flowtrigger_core::config::PageSettings;
 /// Why the program does not listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    #[error("invalid address `{address}`: {why}; write it as `127.0.0.1:8080`")]
-    Address { address: String, why: String },
+    #[error("invalid address `{address}` of `{option}`: {why}; write it as `{}`", option.example())]
+    Address {
+        address: String,
+        why: String,
+        option: ListenOption,
+    },
     #[error(
         "cannot listen on `{address}`: other machines can reach it, and these sources accept any sender: {}; set `verify` and `secrets` for each under `sources` in flowtrigger.yaml (if `sources` is present, sources that it does not name are closed), or listen on 127.0.0.1",
         quoted(.unverified)
@@ -37,13 +41,16 @@ pub enum ListenError {
         why: String,
         option: ListenOption,
     },
+    #[error("failed to listen on the socket of the service manager: {0}; check its socket unit")]
+    Socket(#[source] std::io::Error),
 }
 
-/// The option of the command line that chooses an address.
+/// The option of the command line or the key of the configuration that chooses an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenOption {
     Listen,
     Page,
+    Metrics,
 }
 
 impl fmt::Display for ListenOption {
@@ -51,7 +58,18 @@ impl fmt::Display for ListenOption {
         f.write_str(match self {
             ListenOption::Listen => "--listen",
             ListenOption::Page => "--page",
+            ListenOption::Metrics => "listen.metrics.address",
         })
+    }
+}
+
+impl ListenOption {
+    fn example(self) -> &'static str {
+        match self {
+            ListenOption::Listen => "127.0.0.1:8080",
+            ListenOption::Page => "127.0.0.1:8081` or `off",
+            ListenOption::Metrics => "127.0.0.1:9464",
+        }
     }
 }
 
@@ -70,16 +88,60 @@ pub fn is_public(address: SocketAddr) -> bool {
 /// # Errors
 /// If the address is invalid, public with unverified sources, in use or otherwise not available.
 pub async fn listen(address: &str, unverified: &[String]) -> Result<TcpListener, ListenError> {
-    let found = look_up(address).await?;
-    let public = found.iter().find(|address| is_public(**address));
-    if let (Some(&address), false) = (public, unverified.is_empty()) {
-        let unverified = unverified.to_vec();
-        return Err(ListenError::NotLoopback {
-            address,
-            unverified,
-        });
-    }
+    let found = look_up(address, ListenOption::Listen).await?;
+    check_events(&found, unverified)?;
     bind(address, &found, ListenOption::Listen).await
+}
+
+/// Listens on a socket that is open already, under the same conditions as [`listen`].
+///
+/// # Errors
+/// If its address is public with unverified sources, or if it cannot be used.
+pub fn adopt(
+    socket: &std::net::TcpListener,
+    unverified: &[String],
+) -> Result<TcpListener, ListenError> {
+    let address = socket.local_addr().map_err(ListenError::Socket)?;
+    check_events(&[address], unverified)?;
+    listen_on(socket)
+}
+
+/// Listens on a socket that is open already, under the same conditions as [`listen_page`].
+///
+/// # Errors
+/// If its address is public without a way to sign in, or if it cannot be used.
+pub fn adopt_page(
+    socket: &std::net::TcpListener,
+    settings: &PageSettings,
+) -> Result<TcpListener, ListenError> {
+    let address = socket.local_addr().map_err(ListenError::Socket)?;
+    check_page(&[address], settings)?;
+    listen_on(socket)
+}
+
+fn listen_on(socket: &std::net::TcpListener) -> Result<TcpListener, ListenError> {
+    let own = socket.try_clone().map_err(ListenError::Socket)?;
+    own.set_nonblocking(true).map_err(ListenError::Socket)?;
+    TcpListener::from_std(own).map_err(ListenError::Socket)
+}
+
+fn check_events(found: &[SocketAddr], unverified: &[String]) -> Result<(), ListenError> {
+    let public = found.iter().find(|address| is_public(**address));
+    match (public, unverified.is_empty()) {
+        (Some(&address), false) => Err(ListenError::NotLoopback {
+            address,
+            unverified: unverified.to_vec(),
+        }),
+        (Some(_), true) | (None, _) => Ok(()),
+    }
+}
+
+fn check_page(found: &[SocketAddr], settings: &PageSettings) -> Result<(), ListenError> {
+    let public = found.iter().find(|address| is_public(**address));
+    match public {
+        Some(&address) if !settings.has_sign_in() => Err(ListenError::NobodyCanSignIn { address }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Binds the address of the page. Only a loopback address is allowed if `settings` lets nobody sign in.
@@ -90,24 +152,31 @@ pub async fn listen_page(
     address: &str,
     settings: &PageSettings,
 ) -> Result<TcpListener, ListenError> {
-    let found = look_up(address).await?;
-    let public = found.iter().find(|address| is_public(**address));
-    match public {
-        Some(&address) if !settings.has_sign_in() => Err(ListenError::NobodyCanSignIn { address }),
-        Some(_) | None => bind(address, &found, ListenOption::Page).await,
-    }
+    let found = look_up(address, ListenOption::Page).await?;
+    check_page(&found, settings)?;
+    bind(address, &found, ListenOption::Page).await
 }
 
-fn invalid(address: &str, why: String) -> ListenError {
+/// Binds the address of the metrics listener, whose clients are limited by their addresses.
+///
+/// # Errors
+/// If the address is invalid, in use or otherwise not available.
+pub async fn listen_metrics(address: &str) -> Result<TcpListener, ListenError> {
+    let found = look_up(address, ListenOption::Metrics).await?;
+    bind(address, &found, ListenOption::Metrics).await
+}
+
+fn invalid(address: &str, why: String, option: ListenOption) -> ListenError {
     ListenError::Address {
         address: address.to_owned(),
         why,
+        option,
     }
 }
 
-async fn look_up(address: &str) -> Result<Vec<SocketAddr>, ListenError> {
+async fn look_up(address: &str, option: ListenOption) -> Result<Vec<SocketAddr>, ListenError> {
     let found = tokio::net::lookup_host(address).await;
-    let found = found.map_err(|error| invalid(address, error.to_string()))?;
+    let found = found.map_err(|error| invalid(address, error.to_string(), option))?;
     Ok(found.collect())
 }
 
@@ -117,7 +186,7 @@ async fn bind(
     option: ListenOption,
 ) -> Result<TcpListener, ListenError> {
     let Some(&address) = found.first() else {
-        return Err(invalid(address, "the name has no address".into()));
+        return Err(invalid(address, "the name has no address".into(), option));
     };
     let listener = TcpListener::bind(address).await;
     listener.map_err(|error| match error.kind() {

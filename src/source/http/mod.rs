@@ -1,69 +1,85 @@
 //! Receives events over HTTP: the routes and the server.
 //! Rejects oversized, slow, unverified and non-JSON requests before a body reaches the engine.
 
+mod answers;
 mod authenticate;
 mod body;
+mod body_form;
 mod connection;
+mod fault_log;
 mod health;
 mod limits;
 mod listen;
+mod listener_tls;
+mod metrics_listener;
 mod peer;
 mod per_address;
 mod rejection_log;
+mod request_values;
 mod requests;
 pub(super) mod response;
 mod server;
+mod transport;
 mod unread_body;
 mod web_page;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpListener;
-use tracing::debug;
+use serde_json::{Map, Value};
 
 use super::rejected::{MAX_PATH_CHARS, shortened};
-use super::signature::Rejection;
+use super::signature::{Rejection, RequestParts};
 use super::{Endpoint, EventDelivery, Ingest, IngestError, IngestResponse, RejectedRequest};
+use answers::AnswerForm;
 use authenticate::SenderCheck;
 use body::{BodyLimiter, LimitedBody};
+use fault_log::{ConnectionFault, FaultLog};
+use flowtrigger_core::event::trace_context::{TRACEPARENT, TraceParent};
 use health::{check_metrics, healthz, metrics, readyz};
 use rejection_log::RejectionLog;
 use requests::RequestSummary;
 use response::HttpError;
 use unread_body::BodyEnd;
 
+pub use body_form::{BodyForm, FormFault};
 pub use web_page::WebPageSign;
 
+pub use connection::BoundListener;
 pub use limits::HttpLimits;
-pub use listen::{ListenError, ListenOption, is_public, listen, listen_page};
+pub use listen::{
+    ListenError, ListenOption, adopt, adopt_page, is_public, listen, listen_metrics, listen_page,
+};
+pub use listener_tls::ListenerTls;
+pub use metrics_listener::{MetricsAccess, serve_metrics};
 pub use peer::Peer;
 pub use server::serve_router;
+pub use transport::Transport;
 
 /// Serves until `stop` completes, then waits for the requests in progress.
 pub async fn serve<I: Ingest>(
-    listener: TcpListener,
+    listener: impl Into<BoundListener>,
     ingest: Arc<I>,
     limits: HttpLimits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let state = Arc::new(AppState::new(ingest, limits.clone()));
     let routes = routes(Arc::clone(&state));
-    let on_error = move |error: &hyper::Error, peer: Peer| {
-        match RequestSummary::unreadable(error, peer) {
+    let log = FaultLog::default();
+    let on_fault =
+        move |fault: ConnectionFault<'_>, peer: Peer| match RequestSummary::of_fault(fault, peer) {
             Some(rejected) => state.record(rejected),
-            // Closed connections and timeouts are normal.
-            None => debug!(peer = %peer.0, %error, "connection failed"),
-        }
-    };
-    server::serve_with(listener, routes, &limits, Arc::new(on_error), stop).await
+            None => log.record(fault, peer),
+        };
+    server::serve_with(listener.into(), routes, &limits, Arc::new(on_fault), stop).await
 }
 
 struct AppState<I> {
@@ -71,6 +87,8 @@ struct AppState<I> {
     bodies: BodyLimiter,
     trusted_proxies: Vec<IpNet>,
     hosts: Vec<String>,
+    public_url: Option<String>,
+    has_metrics_listener: bool,
     rejections: RejectionLog,
 }
 
@@ -81,6 +99,8 @@ impl<I: Ingest> AppState<I> {
             bodies: BodyLimiter::new(&limits),
             trusted_proxies: limits.trusted_proxies,
             hosts: limits.hosts,
+            public_url: limits.public_url,
+            has_metrics_listener: limits.has_metrics_listener,
             rejections: RejectionLog::default(),
         }
     }
@@ -100,16 +120,21 @@ fn routes<I: Ingest>(state: Arc<AppState<I>>) -> Router {
 async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Request) -> Response {
     let summary = RequestSummary::new(&request, &state.trusted_proxies);
     let path = request.uri().path().to_owned();
+    let link = answers::token(&path);
+    let form = link.map(|_| AnswerForm::of(request.headers()));
     let (request, body_end) = BodyEnd::watch(request);
     let result = match path.as_str() {
         "/healthz" => healthz(request.method()),
         "/readyz" => readyz(&state, &request),
-        "/metrics" => {
+        "/metrics" if !state.has_metrics_listener => {
             let allowed = check_metrics(&state, &request);
             drop(request);
             metrics(&*state.ingest, allowed).await
         }
-        _ => events(&state, request).await,
+        _ => match link {
+            Some(token) => answers::answers(&state, token, request).await,
+            None => events(&state, request).await,
+        },
     };
     let response = result.unwrap_or_else(|error| {
         let mut rejected = summary.rejected(&error);
@@ -118,7 +143,8 @@ async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
             .endpoint(&decoded(&path))
             .map(|endpoint| endpoint.source);
         state.record(rejected);
-        response::http_error(&error)
+        let page = form.and_then(|form| answers::error_page(&error, form));
+        page.unwrap_or_else(|| response::http_error(&error))
     });
     body_end.announce(response)
 }
@@ -147,9 +173,18 @@ async fn receive_events<I: Ingest>(
     endpoint: &Endpoint,
     request: Request,
 ) -> Result<Response, HttpError> {
-    if request.method() != Method::POST {
+    if let Some(handshake) = &endpoint.handshake
+        && let Some(answered) = handshake
+            .of_request(request.method(), request.headers(), request.uri())
+            .transpose()
+    {
         authenticate::drain(request).await;
-        return Err(HttpError::Method { allowed: "POST" });
+        return answered.map_err(HttpError::Handshake);
+    }
+    if !endpoint.accepts(request.method().as_str()) {
+        authenticate::drain(request).await;
+        let allowed = endpoint.allowed();
+        return Err(HttpError::Method { allowed });
     }
     // Also of a verified sender: a proxy before this one may have routed by the other name.
     if web_page::is_repeated(request.headers(), header::HOST.as_str()) {
@@ -163,25 +198,44 @@ async fn receive_events<I: Ingest>(
         return Err(HttpError::WebPage(sign));
     }
     let mut check = SenderCheck::new(endpoint, &request, &state.trusted_proxies);
-    if let Err(rejection) = check.check_headers(request.headers()) {
+    let signed = RequestParts::new(
+        request.method(),
+        request.uri(),
+        request.headers(),
+        state.public_url.as_deref(),
+    );
+    if let Err(rejection) = check.check_headers(&signed) {
         let error = state.reject(&check, &rejection, &[]);
         authenticate::drain(request).await;
         return Err(error);
     }
-    if let Err(error) = check_media_type(request.headers()) {
-        authenticate::drain(request).await;
-        return Err(error);
-    }
+    let form = match BodyForm::of(request.headers()) {
+        Ok(form) => form,
+        Err(error) => {
+            authenticate::drain(request).await;
+            return Err(error);
+        }
+    };
     let parts = DeliveryParts {
         endpoint: Arc::clone(&endpoint.source),
         path: shortened(request.uri().path().to_owned(), MAX_PATH_CHARS),
         peer: check.address,
         id: id_of(endpoint, request.headers()),
+        trace: trace_of(request.headers()),
+        values: request_values::taken(&endpoint.needs, request.headers(), request.uri()),
     };
     let mut bytes = state.bodies.read(request).await?;
     check
         .check_body(&bytes)
         .map_err(|rejection| state.reject(&check, &rejection, &bytes))?;
+    if let Some(handshake) = &endpoint.handshake
+        && let Some(answer) = handshake.of_body(&bytes).map_err(HttpError::Handshake)?
+    {
+        return Ok(answer);
+    }
+    if let Cow::Owned(json) = form.json(&bytes).map_err(HttpError::Form)? {
+        state.bodies.replace(&mut bytes, json)?;
+    }
     state.bodies.admit_values(&mut bytes).await?;
     let received = match bytes.is_large() {
         true => receive_large(Arc::clone(state), parts, bytes).await,
@@ -198,6 +252,8 @@ struct DeliveryParts {
     path: String,
     peer: Option<IpAddr>,
     id: Option<String>,
+    trace: Option<TraceParent>,
+    values: Option<Map<String, Value>>,
 }
 
 impl DeliveryParts {
@@ -207,6 +263,8 @@ impl DeliveryParts {
             path: &self.path,
             peer: self.peer,
             id: self.id.as_deref(),
+            trace: self.trace,
+            values: self.values.as_ref(),
             body,
         }
     }
@@ -223,6 +281,15 @@ fn id_of(endpoint: &Endpoint, headers: &HeaderMap) -> Option<String> {
     };
     let id = value.to_str().ok()?.trim();
     (!id.is_empty() && id.len() <= MAX_ID_BYTES).then(|| id.to_owned())
+}
+
+/// The trace that the sender names. A header that occurs twice, or is not valid, names none.
+fn trace_of(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut values = headers.get_all(TRACEPARENT).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    TraceParent::parse(value.to_str().ok()?.trim())
 }
 
 /// A task of its own: if the sender disconnects, the permits of the body are held until its values are stored.
@@ -255,62 +322,10 @@ impl<I: Ingest> AppState<I> {
     }
 }
 
-/// A `Content-Type`, if present, must be JSON, and there must be only one.
-fn check_media_type(headers: &HeaderMap) -> Result<(), HttpError> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let is_repeated = web_page::is_repeated(headers, header::CONTENT_TYPE.as_str());
-    let is_accepted = text(header::CONTENT_TYPE).is_none_or(is_json) && !is_repeated;
-    if !is_accepted {
-        return Err(HttpError::Media {
-            header: "Content-Type",
-            expected: "send `application/json` (with curl: -H 'content-type: application/json')",
-        });
-    }
-    if text(header::CONTENT_ENCODING).is_some() {
-        return Err(HttpError::Media {
-            header: "Content-Encoding",
-            expected: "send the body without an encoding",
-        });
-    }
-    Ok(())
-}
-
-fn is_json(media: &str) -> bool {
-    let essence = media.split(';').next().unwrap_or_default().trim();
-    let essence = essence.to_ascii_lowercase();
-    essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"))
-}
-
 fn not_found(request: &Request) -> HttpError {
     let path = request.uri().path();
     match path == "/events" || path.starts_with("/events/") {
         true => HttpError::Ingest(IngestError::UnknownSource),
         false => HttpError::NotFound,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_media_types_are_recognised() {
-        for media in [
-            "application/json",
-            "Application/JSON; charset=utf-8",
-            "application/cloudevents+json",
-        ] {
-            assert!(is_json(media), "{media}");
-        }
-        for media in [
-            "text/plain",
-            "application/x-www-form-urlencoded",
-            "",
-            "json",
-            "text/x+json",
-        ] {
-            assert!(!is_json(media), "{media}");
-        }
     }
 }

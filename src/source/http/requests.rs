@@ -4,11 +4,15 @@ use axum::extract::{ConnectInfo, Request};
 use axum::http::header;
 use ipnet::IpNet;
 
+use super::body_form::FormFault;
+use super::fault_log::ConnectionFault;
 use super::peer::Peer;
 use super::response::{self, HttpError};
+use super::transport::Transport;
 use super::web_page::WebPageSign;
 use crate::source::{IngestError, InvalidBody, REASONS, RejectedRequest};
 use flowtrigger_core::event::json::parse::without_input;
+use flowtrigger_core::run::answer_link::hide_tokens;
 
 /// A request without its headers and its body.
 pub struct RequestSummary(RejectedRequest);
@@ -20,7 +24,7 @@ impl RequestSummary {
         Self(RejectedRequest {
             source: None,
             method: request.method().to_string(),
-            path: request.uri().path().to_owned(),
+            path: hide_tokens(request.uri().path()).into_owned(),
             peer: peer.map(|ConnectInfo(peer)| peer.sender(request.headers(), proxies)),
             reason: "",
             status: 0,
@@ -29,17 +33,27 @@ impl RequestSummary {
         })
     }
 
-    /// The summary of a request that the server itself answered, because it is not HTTP or has a head over the
-    /// limits. `None` for other failures: a connection may end at any time.
-    pub fn unreadable(error: &hyper::Error, peer: Peer) -> Option<RejectedRequest> {
-        let (reason, status, detail) = if error.is_parse_too_large() {
-            let detail = "the request line and the headers are over the limits";
-            ("head_too_large", 431, detail)
-        } else if error.is_parse() {
-            let detail = "this is not HTTP/1.1; does the sender use TLS on this port?";
-            ("not_http", 400, detail)
-        } else {
-            return None;
+    /// The summary of a request that the server itself answered, because it is not HTTP, has a head over the
+    /// limits or came without TLS. `None` for other failures: a connection may end at any time.
+    pub fn of_fault(fault: ConnectionFault<'_>, peer: Peer) -> Option<RejectedRequest> {
+        let (reason, status, detail) = match fault {
+            ConnectionFault::Http(error, _) if error.is_parse_too_large() => {
+                let detail = "the request line and the headers are over the limits";
+                ("head_too_large", 431, detail)
+            }
+            ConnectionFault::Http(error, Transport::PlainOnTls) if error.is_parse() => {
+                let detail = "this is neither TLS nor HTTP/1.1; use `https://` in the address";
+                ("not_http", 400, detail)
+            }
+            ConnectionFault::Http(error, _) if error.is_parse() => {
+                let detail = "this is not HTTP/1.1; does the sender use TLS on this port?";
+                ("not_http", 400, detail)
+            }
+            ConnectionFault::PlainHttp => {
+                let detail = "plain HTTP on a port with TLS; use `https://` in the address";
+                ("plain_http", 400, detail)
+            }
+            ConnectionFault::Http(..) | ConnectionFault::Handshake(_) => return None,
         };
         Some(RejectedRequest {
             source: None,
@@ -69,14 +83,19 @@ impl RequestSummary {
 fn code(error: &HttpError) -> &'static str {
     match error {
         HttpError::NotFound => "unknown_path",
+        HttpError::UnknownLink => "unknown_link",
         HttpError::Method { .. } => "method",
         HttpError::Media { .. } => "media_type",
         HttpError::TooLarge { .. } => "too_large",
         HttpError::TooManyValues { .. } => "too_many_values",
+        HttpError::Form(FormFault::Json) => "media_type",
+        HttpError::Form(_) => "invalid_form",
+        HttpError::Handshake(_) => "handshake",
         HttpError::WebPage(sign) => sign.code(),
         HttpError::IncompleteBody => "incomplete",
         HttpError::NoBodyMemory => "no_memory",
         HttpError::NotLocal => "not_local",
+        HttpError::NotAllowed => "not_allowed",
         HttpError::Unverified { code, .. } => code,
         HttpError::Ingest(error) => error.code(),
     }
@@ -86,12 +105,15 @@ fn code(error: &HttpError) -> &'static str {
 fn describe(error: &HttpError) -> String {
     match error {
         HttpError::NotFound => "no source has this path".into(),
+        HttpError::UnknownLink => "the link of an answer is not signed by this program".into(),
         HttpError::Method { allowed } => format!("the method is not allowed; use {allowed}"),
         HttpError::Media { header, expected } => format!("unsupported {header}; {expected}"),
         HttpError::TooLarge { limit } => {
             format!("the body is larger than `listen.body`, {limit} bytes")
         }
         HttpError::TooManyValues { limit } => format!("the body has more than {limit} JSON values"),
+        HttpError::Form(fault) => fault.describe().into(),
+        HttpError::Handshake(fault) => fault.describe().into(),
         HttpError::WebPage(WebPageSign::CrossSite) => "a web page of another site sent it".into(),
         HttpError::WebPage(WebPageSign::UnknownHost) => "unknown name in the `Host` header".into(),
         HttpError::WebPage(WebPageSign::RepeatedHeader) => {
@@ -100,6 +122,7 @@ fn describe(error: &HttpError) -> String {
         HttpError::IncompleteBody => "the connection ended within the body".into(),
         HttpError::NoBodyMemory => "too many large bodies at the same time".into(),
         HttpError::NotLocal => "available only on this machine and without a proxy".into(),
+        HttpError::NotAllowed => "the address is not under `listen.metrics.allow`".into(),
         HttpError::Unverified { detail, .. } => detail.clone(),
         HttpError::Ingest(IngestError::UnknownSource) => "no source has this path".into(),
         HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid.describe(),

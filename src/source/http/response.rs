@@ -8,7 +8,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::body_form::FormFault;
 use super::web_page::WebPageSign;
+use crate::source::handshake::HandshakeFault;
 use crate::source::{IngestError, IngestResponse, InvalidBody};
 
 /// Why a request does not get a 200.
@@ -16,6 +18,8 @@ use crate::source::{IngestError, IngestResponse, InvalidBody};
 pub enum HttpError {
     /// No route and no endpoint has this path.
     NotFound,
+    /// The link of an answer is not signed by this program.
+    UnknownLink,
     Method {
         allowed: &'static str,
     },
@@ -29,6 +33,10 @@ pub enum HttpError {
     TooManyValues {
         limit: usize,
     },
+    /// The body is not the form that its `Content-Type` names.
+    Form(FormFault),
+    /// The check of the address cannot be answered.
+    Handshake(HandshakeFault),
     /// The connection ended within the body.
     IncompleteBody,
     /// Other bodies use all the memory.
@@ -37,6 +45,8 @@ pub enum HttpError {
     WebPage(WebPageSign),
     /// Only local clients may read this.
     NotLocal,
+    /// The address may not read from the metrics listener.
+    NotAllowed,
     /// The sender failed verification.
     Unverified {
         challenge: &'static str,
@@ -57,6 +67,10 @@ pub fn http_error(http_error: &HttpError) -> Response {
             status(http_error),
             "not found; send events to `/events/{source}`; `/healthz` and `/readyz` report the state of this program",
         ),
+        HttpError::UnknownLink => error(
+            status(http_error),
+            "this link is not valid; use the whole link as it was sent",
+        ),
         HttpError::Method { allowed } => method_not_allowed(allowed),
         HttpError::Media { header, expected } => error(
             status(http_error),
@@ -67,6 +81,8 @@ pub fn http_error(http_error: &HttpError) -> Response {
             status(http_error),
             &format!("the body has more than {limit} JSON values; send fewer events per request"),
         ),
+        HttpError::Form(fault) => error(status(http_error), fault.describe()),
+        HttpError::Handshake(fault) => error(status(http_error), fault.describe()),
         HttpError::IncompleteBody => {
             error(status(http_error), "incomplete body; send the whole body")
         }
@@ -88,7 +104,11 @@ pub fn http_error(http_error: &HttpError) -> Response {
         ),
         HttpError::NotLocal => error(
             status(http_error),
-            "available only on this machine and without a proxy; send the request from here, or use the Unix socket in the data folder, which is the only way if this machine is under `trusted_proxies`",
+            "available only on this machine and without a proxy, and not to an address under `trusted_proxies`; set `listen.metrics` in flowtrigger.yaml and read the metrics there, or use the Unix socket in the data folder",
+        ),
+        HttpError::NotAllowed => error(
+            status(http_error),
+            "this address may not read here; add it to `listen.metrics.allow` in flowtrigger.yaml",
         ),
         HttpError::Unverified { challenge, .. } => unauthorized(challenge),
         HttpError::Ingest(IngestError::UnknownSource) => error(
@@ -108,20 +128,29 @@ pub fn http_error(http_error: &HttpError) -> Response {
 /// The status code of an error.
 pub fn status(http_error: &HttpError) -> StatusCode {
     match http_error {
-        HttpError::NotFound | HttpError::Ingest(IngestError::UnknownSource) => {
-            StatusCode::NOT_FOUND
-        }
+        HttpError::NotFound
+        | HttpError::UnknownLink
+        | HttpError::Ingest(IngestError::UnknownSource) => StatusCode::NOT_FOUND,
         HttpError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-        HttpError::Media { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        HttpError::Media { .. } | HttpError::Form(FormFault::Json) => {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        }
         HttpError::TooLarge { .. } | HttpError::TooManyValues { .. } => {
             StatusCode::PAYLOAD_TOO_LARGE
         }
+        HttpError::Handshake(HandshakeFault::WrongToken | HandshakeFault::NoSecret) => {
+            StatusCode::FORBIDDEN
+        }
         HttpError::IncompleteBody
+        | HttpError::Form(_)
+        | HttpError::Handshake(HandshakeFault::Value)
         | HttpError::WebPage(WebPageSign::RepeatedHeader)
         | HttpError::Ingest(IngestError::InvalidBody(_) | IngestError::InvalidId(_)) => {
             StatusCode::BAD_REQUEST
         }
-        HttpError::NotLocal | HttpError::WebPage(WebPageSign::CrossSite) => StatusCode::FORBIDDEN,
+        HttpError::NotLocal
+        | HttpError::NotAllowed
+        | HttpError::WebPage(WebPageSign::CrossSite) => StatusCode::FORBIDDEN,
         HttpError::WebPage(WebPageSign::UnknownHost) => StatusCode::MISDIRECTED_REQUEST,
         HttpError::Unverified { .. } => StatusCode::UNAUTHORIZED,
         HttpError::Ingest(IngestError::Busy { .. }) => StatusCode::TOO_MANY_REQUESTS,

@@ -4,8 +4,10 @@
 use axum::http::HeaderMap;
 
 use super::mac::{Mac, decode_secret};
+use super::signing_key::SigningKey;
 use super::{Credentials, KeyMaterial, SignatureCandidates, SignedBytes, Verifier, VerifyingKey};
-use flowtrigger_core::config::verification::hmac::HmacScheme;
+use flowtrigger_core::config::verification::preset::{EventTypeLocation, PRESETS, Preset};
+use flowtrigger_core::config::verification::signature::{Algorithm, KeyEncoding, SignatureScheme};
 
 /// Each guess hashes the whole body again. Limits what large unverified bodies cost.
 const MAX_HINT_BODY: usize = 256 * 1024;
@@ -13,7 +15,8 @@ const MAX_HINT_BODY: usize = 256 * 1024;
 impl Verifier {
     /// Returns what would make the signature match, if it is one of the common mistakes.
     pub fn hint(&self, credentials: &Credentials, body: &[u8]) -> Option<String> {
-        let (Credentials::Signature(candidates), Some(hmac)) = (credentials, self.hmac()) else {
+        let (Credentials::Signature(candidates), Some(scheme)) = (credentials, self.signature())
+        else {
             return None;
         };
         if body.len() > MAX_HINT_BODY {
@@ -23,12 +26,17 @@ impl Verifier {
         let changed_body = keys().find_map(|key| changed_body(key, candidates, body));
         changed_body
             .map(str::to_owned)
-            .or_else(|| keys().find_map(|key| misread_secret(key, hmac, candidates, body)))
+            .or_else(|| keys().find_map(|key| misread_secret(key, scheme, candidates, body)))
             .or_else(|| {
                 let body_only = candidates.body_only();
                 let matches = keys().any(|key| key.matches(&body_only, body));
                 matches.then(|| {
                     "the signature matches the body alone: set in `verify` what this sender signs".into()
+                })
+            })
+            .or_else(|| {
+                scheme.signed.has_url().then(|| {
+                    "the sender also signs the URL that it calls: set `listen.public_url` to the beginning of that URL, and copy the secret again".into()
                 })
             })
     }
@@ -37,39 +45,46 @@ impl Verifier {
     pub fn warnings(&self) -> Vec<(&str, &'static str)> {
         let mut warnings = Vec::new();
         for key in &self.keys {
-            let warning = key.warning(self.hmac());
+            let warning = key.warning(self.signature());
             warnings.extend(warning.map(|warning| (key.name.as_str(), warning)));
         }
         warnings
     }
 }
 
-/// The first scheme other than `expected` whose header a request has.
+/// A scheme other than `expected` whose header a request has. Some senders share a header: the one with the most of its
+/// other headers in the request is chosen.
 pub fn other_scheme(headers: &HeaderMap, expected: &str) -> Option<&'static str> {
-    let mut known = SCHEME_HEADERS
-        .into_iter()
-        .filter(|(_, scheme)| *scheme != expected);
-    known
-        .find(|(header, _)| headers.contains_key(*header))
-        .map(|(_, scheme)| scheme)
+    let others = PRESETS
+        .iter()
+        .filter(|preset| preset.name != expected && headers.contains_key(preset.header()));
+    // `max_by_key` returns the last of several: reversed, that is the first row of the table.
+    let other = others
+        .rev()
+        .max_by_key(|preset| other_headers(preset, headers));
+    let is_bearer = expected != "bearer" && headers.contains_key("authorization");
+    let bearer = is_bearer.then_some("bearer");
+    other.map(|preset| preset.name).or(bearer)
 }
 
-const SCHEME_HEADERS: [(&str, &str); 5] = [
-    ("x-zendesk-webhook-signature", "zendesk"),
-    ("x-webhook-signature", "upmind"),
-    ("webhook-signature", "standard_webhooks"),
-    ("x-hub-signature-256", "github"),
-    ("authorization", "bearer"),
-];
+/// How many of the headers with the event type and the delivery id of a sender a request has.
+fn other_headers(preset: &Preset, headers: &HeaderMap) -> usize {
+    let event_type = match preset.event_type {
+        Some(EventTypeLocation::Header(header)) => Some(header),
+        Some(EventTypeLocation::Body(_)) | None => None,
+    };
+    let own = preset.delivery_id.into_iter().chain(event_type);
+    own.filter(|header| headers.contains_key(*header)).count()
+}
 
 /// Shorter secrets can be guessed.
-const MIN_SECRET_CHARS: usize = 16;
+pub const MIN_SECRET_CHARS: usize = 16;
 
 impl VerifyingKey {
-    fn warning(&self, hmac: Option<&HmacScheme>) -> Option<&'static str> {
+    fn warning(&self, scheme: Option<&SignatureScheme>) -> Option<&'static str> {
         let value = self.value.expose();
-        let verbatim = hmac.is_some_and(|hmac| {
-            hmac.key == flowtrigger_core::config::verification::hmac::KeyEncoding::Verbatim
+        let verbatim = scheme.is_some_and(|scheme| {
+            scheme.key == KeyEncoding::Verbatim && scheme.secret_prefix != Some("whsec_")
         });
         if matches!(self.material, KeyMaterial::Public(_)) {
             return Some(
@@ -91,7 +106,7 @@ impl VerifyingKey {
     }
 
     fn matches(&self, candidates: &SignatureCandidates, body: &[u8]) -> bool {
-        matches!(&self.material, KeyMaterial::Signature(mac) if candidates.matches(mac, body))
+        matches!(&self.material, KeyMaterial::Signature(key) if candidates.matches(key, body))
     }
 }
 
@@ -140,25 +155,27 @@ fn with_returns(body: &[u8]) -> Vec<u8> {
 /// Tries the secret in another encoding.
 fn misread_secret(
     key: &VerifyingKey,
-    hmac: &HmacScheme,
+    scheme: &SignatureScheme,
     candidates: &SignatureCandidates,
     body: &[u8],
 ) -> Option<String> {
+    if scheme.algorithm == Algorithm::Ed25519 {
+        return None;
+    }
     let VerifyingKey { name, value, .. } = key;
     let value = value.expose();
     let matches = |bytes: &[u8]| {
-        Mac::with_key(hmac.algorithm, bytes).is_ok_and(|mac| candidates.matches(&mac, body))
+        let key = Mac::with_key(scheme.algorithm, bytes).map(SigningKey::Hmac);
+        key.is_ok_and(|key| candidates.matches(&key, body))
     };
-    if hmac.key != flowtrigger_core::config::verification::hmac::KeyEncoding::Base64
+    if scheme.key != KeyEncoding::Base64
         && decode_secret(value).is_some_and(|bytes| matches(&bytes))
     {
         return Some(format!(
             "the signature matches the secret `{name}` decoded from base64: write `key: base64`"
         ));
     }
-    if hmac.key != flowtrigger_core::config::verification::hmac::KeyEncoding::Verbatim
-        && matches(value.as_bytes())
-    {
+    if scheme.key != KeyEncoding::Verbatim && matches(value.as_bytes()) {
         return Some(format!(
             "the signature matches the secret `{name}` verbatim: write `key: verbatim`"
         ));
@@ -175,7 +192,7 @@ impl SignatureCandidates {
     fn body_only(&self) -> SignatureCandidates {
         SignatureCandidates {
             signatures: self.signatures.clone(),
-            signed: vec![SignedBytes::Body],
+            signed: vec![vec![SignedBytes::Body]],
         }
     }
 }

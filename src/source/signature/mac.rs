@@ -7,9 +7,7 @@ use hmac::{KeyInit, Mac as _};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
-use flowtrigger_core::config::verification::hmac::{
-    Algorithm, HmacScheme, KeyEncoding, SignatureEncoding,
-};
+use flowtrigger_core::config::verification::signature::{Algorithm, KeyEncoding, SignatureScheme};
 
 #[derive(Clone)]
 pub enum Mac {
@@ -20,8 +18,8 @@ pub enum Mac {
 
 impl Mac {
     /// Derives the key from the secret as the scheme defines.
-    pub fn new(hmac: &HmacScheme, secret: &str) -> Result<Self, &'static str> {
-        Self::with_key(hmac.algorithm, &key_bytes(hmac.key, secret)?)
+    pub fn new(scheme: &SignatureScheme, secret: &str) -> Result<Self, &'static str> {
+        Self::with_key(scheme.algorithm, &key_bytes(scheme.key, secret)?)
     }
 
     pub fn with_key(algorithm: Algorithm, key: &[u8]) -> Result<Self, &'static str> {
@@ -31,10 +29,20 @@ impl Mac {
             Algorithm::Sha256 => Mac::Sha256(KeyInit::new_from_slice(key).map_err(invalid)?),
             Algorithm::Sha512 => Mac::Sha512(KeyInit::new_from_slice(key).map_err(invalid)?),
             Algorithm::Sha1 => Mac::Sha1(KeyInit::new_from_slice(key).map_err(invalid)?),
+            Algorithm::Ed25519 => return Err("is not the key of an HMAC signature"),
         })
     }
 
-    pub fn update(&mut self, bytes: &[u8]) {
+    /// The HMAC of the parts, put together.
+    pub fn of(&self, parts: &[&[u8]]) -> Self {
+        let mut mac = self.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        mac
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
         match self {
             Mac::Sha256(mac) => mac.update(bytes),
             Mac::Sha512(mac) => mac.update(bytes),
@@ -52,16 +60,12 @@ impl Mac {
         verified.is_ok()
     }
 
-    /// The signature of the bytes so far, encoded for a header.
-    pub fn encode(self, encoding: SignatureEncoding) -> String {
-        let signature = match self {
+    /// The signature of the bytes so far.
+    pub fn finish(self) -> Vec<u8> {
+        match self {
             Mac::Sha256(mac) => mac.finalize().into_bytes().to_vec(),
             Mac::Sha512(mac) => mac.finalize().into_bytes().to_vec(),
             Mac::Sha1(mac) => mac.finalize().into_bytes().to_vec(),
-        };
-        match encoding {
-            SignatureEncoding::Hex => signature.iter().map(|byte| format!("{byte:02x}")).collect(),
-            SignatureEncoding::Base64 => STANDARD.encode(signature),
         }
     }
 }

@@ -2,10 +2,13 @@
 //! The reason of a rejection goes to the log only, never to the sender.
 
 mod candidates;
+mod ed25519;
 mod hint;
 mod mac;
 mod rejection;
+mod request_parts;
 mod sign;
+mod signing_key;
 #[cfg(test)]
 mod tests;
 mod timestamp;
@@ -14,14 +17,17 @@ mod token;
 use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 
-use flowtrigger_core::config::verification::hmac::HmacScheme;
+use flowtrigger_core::config::verification::signature::SignatureScheme;
 use flowtrigger_core::config::verification::{Scheme, Verification};
 use flowtrigger_core::secret::SecretValue;
-use mac::Mac;
-use token::TokenDigest;
+use signing_key::SigningKey;
 
-pub use rejection::{HeaderFault, Rejection};
-pub use sign::SignedHeader;
+pub use hint::MIN_SECRET_CHARS;
+pub use rejection::{HeaderFault, Rejection, RequestField};
+pub use request_parts::RequestParts;
+pub use sign::{SignedHeader, SignedQuery, SignedRequest, SigningTarget, UnusableForSigning};
+pub use signing_key::hmac_sha256_hex;
+pub use token::TokenDigest;
 
 /// Checks requests to one source. Contains secrets, so it has no `Debug`.
 pub struct Verifier {
@@ -38,9 +44,9 @@ struct VerifyingKey {
 }
 
 enum KeyMaterial {
-    Signature(Mac),
+    Signature(SigningKey),
     /// A published test secret: it verifies no request.
-    Public(Mac),
+    Public(SigningKey),
     Token(TokenDigest),
 }
 
@@ -51,7 +57,7 @@ pub struct InvalidSecret {
     pub why: &'static str,
 }
 
-/// The credentials in the headers.
+/// The credentials in the headers or the query.
 pub enum Credentials {
     /// A valid token. The body needs no check.
     Token,
@@ -62,7 +68,8 @@ pub enum Credentials {
 /// The signatures of a request, and the bytes that they sign.
 pub struct SignatureCandidates {
     signatures: Vec<Vec<u8>>,
-    signed: Vec<SignedBytes>,
+    /// More than one variant if the URL that the sender called is not known for certain.
+    signed: Vec<Vec<SignedBytes>>,
 }
 
 /// One part of the signed bytes.
@@ -112,23 +119,30 @@ impl Verifier {
     /// Checks what does not need the body: tokens, and the form and time of signatures.
     pub fn check_headers(
         &self,
-        headers: &HeaderMap,
+        request: &RequestParts<'_>,
         now: Timestamp,
     ) -> Result<Credentials, Rejection> {
         if self.keys.is_empty() {
             return Err(Rejection::NoSecret);
         }
         let credentials = match &self.scheme {
-            Scheme::Hmac(hmac) => {
-                SignatureCandidates::read(hmac, headers, now).map(Credentials::Signature)
+            Scheme::Signature(scheme) => {
+                SignatureCandidates::read(scheme, request, now).map(Credentials::Signature)
             }
-            Scheme::Bearer => token::bearer(headers).and_then(|token| self.check_token(token)),
-            Scheme::Basic { .. } => token::basic(headers).and_then(|token| self.check_token(token)),
+            Scheme::Token(scheme) => {
+                token::token(&scheme.location, request).and_then(|token| self.check_token(token))
+            }
+            Scheme::Bearer => {
+                token::bearer(request.headers).and_then(|token| self.check_token(token))
+            }
+            Scheme::Basic { .. } => {
+                token::basic(request.headers).and_then(|token| self.check_token(token))
+            }
         };
         credentials.map_err(|rejection| match rejection {
-            Rejection::Missing { header, .. } => Rejection::Missing {
-                other_scheme: hint::other_scheme(headers, self.scheme.as_str()),
-                header,
+            Rejection::Missing { field, .. } => Rejection::Missing {
+                other_scheme: hint::other_scheme(request.headers, self.scheme.as_str()),
+                field,
             },
             other => other,
         })
@@ -152,9 +166,9 @@ impl Verifier {
         };
         let matches = self.keys.iter().fold(false, |matches, key| {
             matches
-                | matches!(&key.material, KeyMaterial::Signature(mac) if candidates.matches(mac, body))
+                | matches!(&key.material, KeyMaterial::Signature(key) if candidates.matches(key, body))
         });
-        match (matches, self.test_mac()) {
+        match (matches, self.test_key()) {
             (true, _) => Ok(()),
             (false, Some(test)) if candidates.matches(&test, body) => Err(Rejection::TestSecret),
             (false, _) => Err(Rejection::WrongSignature),
@@ -164,7 +178,8 @@ impl Verifier {
     /// The value of `WWW-Authenticate` in a 401 response. Names only the kind of the scheme.
     pub fn challenge(&self) -> &'static str {
         match &self.scheme {
-            Scheme::Hmac(_) => "Signature realm=\"events\"",
+            Scheme::Signature(_) => "Signature realm=\"events\"",
+            Scheme::Token(_) => "Token realm=\"events\"",
             Scheme::Bearer => "Bearer realm=\"events\"",
             Scheme::Basic { .. } => "Basic realm=\"events\"",
         }
@@ -175,16 +190,16 @@ impl Verifier {
         self.keys.iter().map(|key| key.name.as_str())
     }
 
-    fn hmac(&self) -> Option<&HmacScheme> {
+    fn signature(&self) -> Option<&SignatureScheme> {
         match &self.scheme {
-            Scheme::Hmac(hmac) => Some(hmac),
-            Scheme::Bearer | Scheme::Basic { .. } => None,
+            Scheme::Signature(scheme) => Some(scheme),
+            Scheme::Token(_) | Scheme::Bearer | Scheme::Basic { .. } => None,
         }
     }
 
-    fn test_mac(&self) -> Option<Mac> {
-        let hmac = self.hmac()?;
-        Mac::new(hmac, hmac.test_secret?).ok()
+    fn test_key(&self) -> Option<SigningKey> {
+        let scheme = self.signature()?;
+        SigningKey::new(scheme, scheme.test_secret?).ok()
     }
 }
 
@@ -192,11 +207,13 @@ impl KeyMaterial {
     fn new(scheme: &Scheme, value: &SecretValue) -> Result<Self, &'static str> {
         let value = value.expose();
         match scheme {
-            Scheme::Hmac(hmac) if hmac.test_secret == Some(value) => {
-                Mac::new(hmac, value).map(KeyMaterial::Public)
+            Scheme::Signature(scheme) if scheme.test_secret == Some(value) => {
+                SigningKey::new(scheme, value).map(KeyMaterial::Public)
             }
-            Scheme::Hmac(hmac) => Mac::new(hmac, value).map(KeyMaterial::Signature),
-            Scheme::Bearer => Ok(KeyMaterial::Token(TokenDigest::new(value.as_bytes()))),
+            Scheme::Signature(scheme) => SigningKey::new(scheme, value).map(KeyMaterial::Signature),
+            Scheme::Token(_) | Scheme::Bearer => {
+                Ok(KeyMaterial::Token(TokenDigest::new(value.as_bytes())))
+            }
             Scheme::Basic { username } => {
                 let credentials = format!("{username}:{value}");
                 Ok(KeyMaterial::Token(TokenDigest::new(credentials.as_bytes())))
@@ -206,14 +223,10 @@ impl KeyMaterial {
 }
 
 impl SignatureCandidates {
-    fn matches(&self, mac: &Mac, body: &[u8]) -> bool {
-        let mut mac = mac.clone();
-        for part in &self.signed {
-            mac.update(part.bytes(body));
-        }
-        let signatures = self.signatures.iter();
-        signatures.fold(false, |matches, signature| {
-            matches | mac.verifies(signature)
+    fn matches(&self, key: &SigningKey, body: &[u8]) -> bool {
+        self.signed.iter().fold(false, |matches, parts| {
+            let parts: Vec<&[u8]> = parts.iter().map(|part| part.bytes(body)).collect();
+            matches | key.verifies(&parts, &self.signatures)
         })
     }
 }
@@ -231,15 +244,15 @@ impl SignedBytes {
 /// The value of a header that must occur exactly once.
 fn single_value<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h HeaderValue, Rejection> {
     let mut values = headers.get_all(name).iter();
-    let header = name.to_owned();
+    let field = RequestField::Header(name.to_owned());
     match (values.next(), values.next()) {
         (None, _) => Err(Rejection::Missing {
-            header,
+            field,
             other_scheme: None,
         }),
-        (Some(_), Some(_)) => Err(Rejection::Repeated { header }),
+        (Some(_), Some(_)) => Err(Rejection::Repeated { field }),
         (Some(value), None) if value.is_empty() => Err(Rejection::Malformed {
-            header,
+            field,
             fault: HeaderFault::Empty,
         }),
         (Some(value), None) => Ok(value),

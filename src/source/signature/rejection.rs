@@ -1,25 +1,25 @@
 //! Why a request failed verification: a code to count by, and for the log the reason and what to do.
-//! Repeats nothing of the request except header names, and no secret.
+//! Repeats nothing of the request except names of headers and parameters, and no secret.
 
 use std::fmt;
 use std::time::Duration;
 
-use flowtrigger_core::config::verification::hmac::{Algorithm, SignatureEncoding};
+use flowtrigger_core::config::verification::signature::{Algorithm, SignatureEncoding};
 
 /// The check that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
     Missing {
-        header: String,
+        field: RequestField,
         /// The scheme whose header the request has instead.
         other_scheme: Option<&'static str>,
     },
-    /// The header occurs more than once.
+    /// It occurs more than once.
     Repeated {
-        header: String,
+        field: RequestField,
     },
     Malformed {
-        header: String,
+        field: RequestField,
         fault: HeaderFault,
     },
     Stale {
@@ -39,7 +39,16 @@ pub enum Rejection {
     NoSecret,
 }
 
-/// What is wrong with a header.
+/// What the credentials of a request are in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestField {
+    /// A header, by its name in lower case.
+    Header(String),
+    /// A parameter of the query, by its name.
+    Query(String),
+}
+
+/// What is wrong with a header or a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderFault {
     Empty,
@@ -53,6 +62,10 @@ pub enum HeaderFault {
         actual: Option<(Algorithm, SignatureEncoding)>,
     },
     TooMany,
+    /// No part of the header begins so.
+    NoField(String),
+    /// Several parts of the header begin so.
+    RepeatedField(String),
     Timestamp,
     /// The credentials are not of this kind.
     Kind(&'static str),
@@ -99,7 +112,14 @@ impl Rejection {
                 "the request has the header of `{scheme}`: if the sender is genuine, set `verify: {scheme}`"
             ),
             Rejection::Missing {
-                other_scheme: None, ..
+                other_scheme: None,
+                field: RequestField::Query(name),
+            } => format!(
+                "add `?{name}=…` with the secret to the URL at the sender; otherwise an unknown sender uses this URL"
+            ),
+            Rejection::Missing {
+                other_scheme: None,
+                field: RequestField::Header(_),
             } => "configure the sender to sign its requests, and check that `verify` names its scheme and that a proxy forwards its headers; otherwise an unknown sender uses this URL".into(),
             Rejection::Repeated { .. } => {
                 "check whether a proxy adds a header that the sender already sets".into()
@@ -120,11 +140,9 @@ impl Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Rejection::Missing { header, .. } => write!(f, "missing header `{header}`"),
-            Rejection::Repeated { header } => write!(f, "duplicate header `{header}`"),
-            Rejection::Malformed { header, fault } => {
-                write!(f, "invalid header `{header}`: {fault}")
-            }
+            Rejection::Missing { field, .. } => write!(f, "missing {field}"),
+            Rejection::Repeated { field } => write!(f, "duplicate {field}"),
+            Rejection::Malformed { field, fault } => write!(f, "invalid {field}: {fault}"),
             Rejection::Stale { by, window } => write!(
                 f,
                 "signed {} s ago, but the window is {} s",
@@ -147,6 +165,15 @@ impl fmt::Display for Rejection {
     }
 }
 
+impl fmt::Display for RequestField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RequestField::Header(name) => write!(f, "header `{name}`"),
+            RequestField::Query(name) => write!(f, "query parameter `{name}`"),
+        }
+    }
+}
+
 impl HeaderFault {
     fn help(&self) -> String {
         match self {
@@ -161,6 +188,8 @@ impl HeaderFault {
             HeaderFault::Form { actual: None, .. }
             | HeaderFault::Empty
             | HeaderFault::Prefix(_)
+            | HeaderFault::NoField(_)
+            | HeaderFault::RepeatedField(_)
             | HeaderFault::Timestamp => {
                 "check that `verify` names the scheme of this sender and that a proxy forwards its headers unchanged".into()
             }
@@ -191,6 +220,8 @@ impl fmt::Display for HeaderFault {
                 encoding.as_str(),
             ),
             HeaderFault::TooMany => f.write_str("too many signatures"),
+            HeaderFault::NoField(prefix) => write!(f, "expected a part with `{prefix}`"),
+            HeaderFault::RepeatedField(prefix) => write!(f, "duplicate part with `{prefix}`"),
             HeaderFault::Timestamp => f.write_str("expected a time"),
             HeaderFault::Kind(kind) => write!(f, "expected credentials of the kind `{kind}`"),
             HeaderFault::Base64 => f.write_str("invalid base64"),

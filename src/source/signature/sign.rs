@@ -1,14 +1,37 @@
-//! Writes the headers that a sender of a source must send, from the same scheme that verifies them.
+//! Writes what a sender of a source must send, from the same scheme that verifies it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{Timestamp, Unit};
 use sha2::{Digest, Sha256};
+use url::Url;
 
-use super::{KeyMaterial, SignedBytes, Verifier, VerifyingKey};
+use super::candidates::decoded_url;
+use super::signing_key::encode;
+use super::{KeyMaterial, Verifier, VerifyingKey};
 use flowtrigger_core::config::verification::Scheme;
-use flowtrigger_core::config::verification::hmac::{HmacScheme, SignedPart, TimestampFormat};
+use flowtrigger_core::config::verification::signature::{
+    SignatureCount, SignatureScheme, SignedPart, TimestampFormat, TimestampLocation,
+};
+use flowtrigger_core::config::verification::token::TokenLocation;
 use flowtrigger_core::secret::SecretValue;
+
+/// Where a signed request is sent.
+#[derive(Clone, Copy)]
+pub struct SigningTarget<'t> {
+    /// In upper case.
+    pub method: &'t str,
+    pub url: &'t Url,
+    /// The address under which the receiver is known, if it is not that of the URL.
+    pub public_url: Option<&'t str>,
+}
+
+/// The headers to send, and the parameter to add to the query.
+#[derive(Default)]
+pub struct SignedRequest {
+    pub headers: Vec<SignedHeader>,
+    pub query: Option<SignedQuery>,
+}
 
 /// A header with a signature or credentials.
 pub struct SignedHeader {
@@ -17,6 +40,20 @@ pub struct SignedHeader {
     pub value: SecretValue,
     /// The value to print: a signature itself, or the name of the secret in place of a token.
     pub shown: String,
+}
+
+/// A parameter of the query whose value is a token.
+pub struct SignedQuery {
+    pub name: String,
+    pub value: SecretValue,
+    /// The value to print: the name of the secret.
+    pub shown: String,
+}
+
+/// A secret that verifies requests and cannot sign them: a public key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusableForSigning {
+    pub secret: String,
 }
 
 impl SignedHeader {
@@ -28,80 +65,168 @@ impl SignedHeader {
         }
     }
 
-    fn secret(kind: &str, key: &VerifyingKey, value: String) -> Self {
+    fn authorization(kind: &str, key: &VerifyingKey, value: &str) -> Self {
         Self {
             name: "authorization".into(),
             value: SecretValue::new(format!("{kind} {value}")),
-            shown: format!("{kind} [secret {}]", key.name),
+            shown: format!("{kind} {}", shown(key)),
+        }
+    }
+}
+
+fn shown(key: &VerifyingKey) -> String {
+    format!("[secret {}]", key.name)
+}
+
+impl SignedRequest {
+    fn header(header: SignedHeader) -> Self {
+        Self {
+            headers: vec![header],
+            query: None,
         }
     }
 }
 
 impl Verifier {
-    /// Returns the headers for a body, signed with the first secret. Empty without secrets.
-    pub fn sign(&self, body: &[u8], at: Timestamp) -> Vec<SignedHeader> {
+    /// Returns what to send with a body, signed with the first secret. Empty without secrets.
+    ///
+    /// # Errors
+    /// The first secret is a public key.
+    pub fn sign(
+        &self,
+        target: &SigningTarget<'_>,
+        body: &[u8],
+        at: Timestamp,
+    ) -> Result<SignedRequest, UnusableForSigning> {
         let Some(key) = self.keys.first() else {
-            return Vec::new();
+            return Ok(SignedRequest::default());
         };
         let value = key.value.expose();
-        match &self.scheme {
-            Scheme::Bearer => vec![SignedHeader::secret("Bearer", key, value.to_owned())],
+        Ok(match &self.scheme {
+            Scheme::Bearer => {
+                SignedRequest::header(SignedHeader::authorization("Bearer", key, value))
+            }
             Scheme::Basic { username } => {
                 let credentials = STANDARD.encode(format!("{username}:{value}"));
-                vec![SignedHeader::secret("Basic", key, credentials)]
+                SignedRequest::header(SignedHeader::authorization("Basic", key, &credentials))
             }
-            Scheme::Hmac(hmac) => signature(hmac, key, body, at),
-        }
+            Scheme::Token(scheme) => token(&scheme.location, key),
+            Scheme::Signature(scheme) => SignedRequest {
+                headers: signature(scheme, key, target, body, at)?,
+                query: None,
+            },
+        })
+    }
+}
+
+fn token(location: &TokenLocation, key: &VerifyingKey) -> SignedRequest {
+    match location {
+        TokenLocation::Header(name) => SignedRequest::header(SignedHeader {
+            name: name.clone(),
+            value: key.value.clone(),
+            shown: shown(key),
+        }),
+        TokenLocation::Query(name) => SignedRequest {
+            headers: Vec::new(),
+            query: Some(SignedQuery {
+                name: name.clone(),
+                value: key.value.clone(),
+                shown: shown(key),
+            }),
+        },
     }
 }
 
 fn signature(
-    hmac: &HmacScheme,
+    scheme: &SignatureScheme,
     key: &VerifyingKey,
+    target: &SigningTarget<'_>,
     body: &[u8],
     at: Timestamp,
-) -> Vec<SignedHeader> {
-    let (KeyMaterial::Signature(mac) | KeyMaterial::Public(mac)) = &key.material else {
-        return Vec::new();
+) -> Result<Vec<SignedHeader>, UnusableForSigning> {
+    let unusable = || UnusableForSigning {
+        secret: key.name.clone(),
     };
-    let mut mac = mac.clone();
+    let (KeyMaterial::Signature(signing) | KeyMaterial::Public(signing)) = &key.material else {
+        return Err(unusable());
+    };
+    let signed_at = timestamp(scheme, at);
     let mut headers = Vec::new();
-    for part in &hmac.signed.0 {
-        let signed = match part {
-            SignedPart::Body => SignedBytes::Body,
-            SignedPart::TrimmedBody => SignedBytes::TrimmedBody,
-            SignedPart::Text(text) => SignedBytes::Bytes(text.as_bytes().to_vec()),
-            SignedPart::Timestamp => add_header(timestamp(hmac, at), &mut headers),
-            SignedPart::Header(name) => {
-                add_header(Some((name.clone(), message_id(body, at))), &mut headers)
-            }
-        };
-        mac.update(signed.bytes(body));
+    let location = scheme.stamp.as_ref().map(|stamp| &stamp.location);
+    let mut parts = Vec::with_capacity(scheme.signed.0.len());
+    for part in &scheme.signed.0 {
+        if let (SignedPart::Timestamp, Some(TimestampLocation::Header(name))) = (part, location) {
+            add_header(name, signed_at.clone(), &mut headers);
+        }
+        if let SignedPart::Header(name) = part {
+            add_header(name, message_id(body, at), &mut headers);
+        }
+        parts.push(signed_part(part, target, body, at, &signed_at));
     }
-    let signature = format!("{}{}", hmac.prefix, mac.encode(hmac.encoding));
-    headers.push(SignedHeader::printable(&hmac.header, signature));
-    headers
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let signature = signing.sign(&parts).ok_or_else(unusable)?;
+    let signature = format!("{}{}", scheme.prefix, encode(scheme.encoding, &signature));
+    let value = match (scheme.signatures, location) {
+        (SignatureCount::Several(separator), Some(TimestampLocation::Field(name))) => {
+            format!(
+                "{name}={signed_at}{}{signature}",
+                char::from(separator.byte())
+            )
+        }
+        (SignatureCount::Several(_) | SignatureCount::One, _) => signature,
+    };
+    headers.push(SignedHeader::printable(&scheme.header, value));
+    Ok(headers)
 }
 
-/// Adds a signed header once, and returns its bytes.
-fn add_header(header: Option<(String, String)>, headers: &mut Vec<SignedHeader>) -> SignedBytes {
-    let Some((name, value)) = header else {
-        return SignedBytes::Bytes(Vec::new());
-    };
-    let bytes = value.as_bytes().to_vec();
+/// Adds a signed header once.
+fn add_header(name: &str, value: String, headers: &mut Vec<SignedHeader>) {
     if !headers.iter().any(|known| known.name == name) {
-        headers.push(SignedHeader::printable(&name, value));
+        headers.push(SignedHeader::printable(name, value));
     }
-    SignedBytes::Bytes(bytes)
 }
 
-fn timestamp(hmac: &HmacScheme, at: Timestamp) -> Option<(String, String)> {
-    let stamp = hmac.stamp.as_ref()?;
-    let value = match stamp.form {
-        TimestampFormat::Seconds => at.as_second().to_string(),
-        TimestampFormat::Rfc3339 => at.round(Unit::Second).unwrap_or(at).to_string(),
-    };
-    Some((stamp.header.clone(), value))
+/// The bytes of a part of the signed content.
+fn signed_part(
+    part: &SignedPart,
+    target: &SigningTarget<'_>,
+    body: &[u8],
+    at: Timestamp,
+    signed_at: &str,
+) -> Vec<u8> {
+    match part {
+        SignedPart::Body => body.to_vec(),
+        SignedPart::TrimmedBody => body.trim_ascii().to_vec(),
+        SignedPart::Timestamp => signed_at.as_bytes().to_vec(),
+        SignedPart::Header(_) => message_id(body, at).into_bytes(),
+        SignedPart::Method => target.method.as_bytes().to_vec(),
+        SignedPart::Path => target.url.path().as_bytes().to_vec(),
+        SignedPart::Query => target.url.query().unwrap_or_default().as_bytes().to_vec(),
+        SignedPart::Url => called_url(target).into_bytes(),
+        SignedPart::DecodedUrl => decoded_url(&called_url(target)).into_bytes(),
+        SignedPart::Text(text) => text.as_bytes().to_vec(),
+    }
+}
+
+/// The URL as the receiver knows it.
+fn called_url(target: &SigningTarget<'_>) -> String {
+    match target.public_url {
+        Some(base) => {
+            let query = target.url.query().map(|query| format!("?{query}"));
+            format!("{base}{}{}", target.url.path(), query.unwrap_or_default())
+        }
+        None => target.url.as_str().to_owned(),
+    }
+}
+
+/// The time of signing as the sender writes it; empty if it writes none.
+fn timestamp(scheme: &SignatureScheme, at: Timestamp) -> String {
+    match scheme.stamp.as_ref().map(|stamp| stamp.form) {
+        Some(TimestampFormat::Seconds) => at.as_second().to_string(),
+        Some(TimestampFormat::Milliseconds) => at.as_millisecond().to_string(),
+        Some(TimestampFormat::Rfc3339) => at.round(Unit::Second).unwrap_or(at).to_string(),
+        None => String::new(),
+    }
 }
 
 /// A message id. The same body at the same second is the same message.

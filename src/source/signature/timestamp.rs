@@ -1,22 +1,22 @@
 //! Checks the time at which a request was signed, in any format that events have too.
 //! Rejects a time outside the window, in the past or in the future.
 
-use axum::http::HeaderMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{HeaderFault, Rejection, single_value};
-use flowtrigger_core::config::verification::hmac::TimestampHeader;
+use super::{HeaderFault, Rejection, RequestField};
+use flowtrigger_core::config::verification::signature::SigningTime;
 use flowtrigger_core::event::time::read_time;
 
+/// Checks the text of a time of signing; `header` is the header that it is in.
 pub fn check(
-    stamp: &TimestampHeader,
-    headers: &HeaderMap,
+    stamp: &SigningTime,
+    text: &[u8],
+    header: &str,
     now: Timestamp,
 ) -> Result<(), Rejection> {
-    let text = single_value(headers, &stamp.header)?.as_bytes();
     let signed = parse(text).ok_or_else(|| Rejection::Malformed {
-        header: stamp.header.clone(),
+        field: RequestField::Header(header.to_owned()),
         fault: HeaderFault::Timestamp,
     })?;
     let age = now.duration_since(signed);

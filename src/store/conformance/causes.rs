@@ -79,7 +79,7 @@ pub async fn a_run_is_the_cause_of_what_its_on_dead_steps_wrote<S: Store>(store:
     let mut event = with_check(wrote("a", "900", person(), 0), |check| {
         check.guard = Arc::new(LoopGuard {
             writes: vec![SenderWrite {
-                flow: WritingFlow::OnDead,
+                flow: WritingFlow::Notice,
                 ..write_as("900")
             }],
             ..(*check.guard).clone()

@@ -49,6 +49,18 @@ pub async fn each_claim_has_its_own_id<S: Store>(store: S) {
     assert_eq!(claims.len(), 4, "a run claimed again has another claim");
 }
 
+pub async fn a_claim_has_the_times_of_its_run<S: Store>(store: S) {
+    let run = submit(&store, arrival("1", &live_rule("a"))).await;
+    let planned = store.run(run).await.unwrap().unwrap().received;
+    let first = claim(&store).await;
+    assert_eq!((first.planned, first.queued), (planned, planned));
+    let queued = Some(RunState::Queued);
+    advance(&store, &first, Vec::new(), queued).await.unwrap();
+    let again = claim(&store).await;
+    assert_eq!(again.planned, planned, "it was planned once");
+    assert_ne!(again.queued, planned, "it was queued twice");
+}
+
 pub async fn a_stale_claim_writes_nothing<S: Store>(store: S) {
     let run = submit(&store, arrival("1", &live_rule("a"))).await;
     let stale = claim(&store).await;

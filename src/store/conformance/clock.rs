@@ -8,6 +8,7 @@ use super::{arrival, claimed, later, live_rule, now, submit, to};
 use crate::store::Store;
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::RunState;
+use flowtrigger_core::schedule::ScheduledDuration;
 
 pub async fn retries_move_with_the_clock<S: Store>(store: S) {
     let run = submit(&store, arrival("1", &live_rule("a"))).await;
@@ -27,8 +28,9 @@ pub async fn gates_move_with_the_clock<S: Store>(store: S) {
     let rule = live_rule("a");
     let ask = GateCheck {
         kind: GateKind::Dedupe,
-        window: Duration::from_secs(60),
+        window: ScheduledDuration::always(Duration::from_secs(60)),
         value: "ticket.id 7".into(),
+        time: None,
     };
     let asking = |id: &str, seconds| {
         let mut asking = arrival(id, &rule);

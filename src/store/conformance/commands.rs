@@ -6,6 +6,7 @@ use super::{arrival, claimed, everything, later, live_rule, now, submit, to};
 use crate::store::{ArrivalKind, ReplayMark, Store};
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::{LogEntry, RunState};
+use flowtrigger_core::schedule::ScheduledDuration;
 
 pub async fn a_retried_run_is_last_in_its_lane<S: Store>(store: S) {
     let rule = live_rule("a");
@@ -58,8 +59,9 @@ pub async fn a_replay_is_a_new_run_of_a_new_generation<S: Store>(store: S) {
     replay.occasion = ArrivalKind::Replay(ReplayMark::default());
     replay.planned[0].asks = vec![GateCheck {
         kind: GateKind::Dedupe,
-        window: Duration::from_secs(60),
+        window: ScheduledDuration::always(Duration::from_secs(60)),
         value: String::new(),
+        time: None,
     }];
     let again = store.commit(replay.clone()).await.unwrap();
     assert!(!again.redelivered && again.runs[0].id != first);

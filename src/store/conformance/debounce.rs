@@ -12,6 +12,8 @@ use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
 use flowtrigger_core::gate::{DebounceKeep, GateCheck, GateKind};
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::{RunId, RunState};
+use flowtrigger_core::schedule::ScheduledDuration;
+use flowtrigger_testing::schedules::office;
 
 pub(super) const QUIET: i64 = 60;
 
@@ -27,19 +29,21 @@ pub fn rule(keep: DebounceKeep) -> Arc<Rule> {
 pub fn debounce(keep: DebounceKeep) -> GateCheck {
     GateCheck {
         kind: GateKind::Debounce {
-            at_most: Some(Duration::from_secs(100)),
+            at_most: Some(ScheduledDuration::always(Duration::from_secs(100))),
             keep,
         },
-        window: Duration::from_secs(QUIET.unsigned_abs()),
+        window: ScheduledDuration::always(Duration::from_secs(QUIET.unsigned_abs())),
         value: "ticket.id 7".into(),
+        time: None,
     }
 }
 
 fn counting(kind: GateKind, seconds: u64, value: &str) -> GateCheck {
     GateCheck {
         kind,
-        window: Duration::from_secs(seconds),
+        window: ScheduledDuration::always(Duration::from_secs(seconds)),
         value: value.into(),
+        time: None,
     }
 }
 
@@ -362,4 +366,33 @@ pub async fn an_array_joins_a_window_in_its_order<S: Store>(store: S) {
         (1, vec!["1", "2", "3"])
     );
     let _ = submit(&store, coming("4", DebounceKeep::All, 61)).await;
+}
+
+pub async fn only_open_hours_are_quiet<S: Store>(store: S) {
+    let hours = |hours: u64| ScheduledDuration {
+        time: Duration::from_secs(hours * 3_600),
+        during: Some(office()),
+    };
+    let ask = GateCheck {
+        kind: GateKind::Debounce {
+            at_most: Some(hours(2)),
+            keep: DebounceKeep::Last,
+        },
+        window: hours(1),
+        ..debounce(DebounceKeep::Last)
+    };
+    // Friday, 16:30, half an hour before the office closes.
+    let friday = 8 * 3_600 + 1_800;
+    let monday = friday + 65 * 3_600;
+    let event = |id, seconds| asking(id, DebounceKeep::Last, seconds, std::slice::from_ref(&ask));
+    submit(&store, event("1", friday)).await;
+    assert_eq!(store.next_due().await.unwrap(), Some(later(monday)));
+    // On Saturday nothing is quiet: an hour from Monday on. At 9:50 it is an hour more, at most until 10:30.
+    submit(&store, event("2", friday + 86_400)).await;
+    let nine = monday - 1_800;
+    assert_eq!(store.next_due().await.unwrap(), Some(later(nine + 3_600)));
+    let last = submit(&store, event("3", nine + 3_000)).await;
+    assert_eq!(store.next_due().await.unwrap(), Some(later(nine + 5_400)));
+    assert!(claimed(&store, later(nine + 5_399)).await.is_empty());
+    assert_eq!(claimed(&store, later(nine + 5_400)).await, [last]);
 }

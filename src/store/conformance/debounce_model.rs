@@ -36,7 +36,7 @@ pub async fn windows_match_the_reference_model<S: Store>(store: S) {
         }
         started.extend(starts(&store, second + QUIET).await);
         let mut acted: Vec<String> = started.iter().map(|run| run.event.id.clone()).collect();
-        let expected_windows = naive(&events, QUIET, Some(100), second + QUIET);
+        let expected_windows = naive(&events, QUIET, Some(100), second + QUIET, |_| true);
         let acts = expected_windows.iter().filter_map(|window| match keep {
             DebounceKeep::First => window.events.first(),
             DebounceKeep::Last | DebounceKeep::All => window.events.last(),

@@ -1,18 +1,25 @@
 //! The suite that every backend must pass. It uses the traits only, and no test waits for time to pass.
 
+mod absence;
+mod answers;
+pub mod awaiting;
 mod causes;
 mod claims;
 mod clock;
 mod commands;
-mod debounce;
+mod counts;
+pub(in crate::store) mod debounce;
 mod debounce_model;
 mod gates;
 pub mod history;
 mod lanes;
 mod loops;
+pub mod notices;
 mod redaction;
 mod replay;
 mod settings;
+mod suspensions;
+mod ticks;
 mod waiting;
 
 use std::sync::Arc;
@@ -59,6 +66,7 @@ fn event(id: &str) -> Arc<Event> {
         about: json!({}),
         format: "zis",
         warnings: Vec::new(),
+        trace: None,
     })
 }
 
@@ -80,6 +88,7 @@ fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
             lane: lane.map(str::to_owned),
             loop_ask: None,
             asks: Vec::new(),
+            waiters: Vec::new(),
         }],
     }
 }
@@ -129,6 +138,10 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     lanes::runs_of_a_lane_are_executed_one_at_a_time(open()).await;
     lanes::lanes_do_not_wait_for_each_other(open()).await;
     lanes::a_retrying_run_keeps_its_lane_until_it_is_due(open()).await;
+    suspensions::only_the_first_of_two_changes_succeeds(open()).await;
+    suspensions::parked_runs_are_released_in_order(open()).await;
+    suspensions::a_parked_run_keeps_its_lane(open()).await;
+    suspensions::runs_behind_others_are_found_also_after_a_release(open()).await;
     shadow_runs_are_recorded_and_never_claimed(open()).await;
     the_log_is_returned_with_the_claim(open()).await;
     a_final_state_is_final(open()).await;
@@ -136,12 +149,23 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     clock::gates_move_with_the_clock(open()).await;
     an_unknown_run_is_an_error(open()).await;
     claims::each_claim_has_its_own_id(open()).await;
+    claims::a_claim_has_the_times_of_its_run(open()).await;
     claims::a_stale_claim_writes_nothing(open()).await;
     claims::a_claim_ends_with_the_state(open()).await;
     claims::a_cancelled_run_has_no_claim(open()).await;
     claims::each_advance_has_its_result_in_order(open()).await;
     lanes::a_rule_has_a_limit_of_running_runs(open()).await;
     gates::a_gate_admits_up_to_its_limit(open()).await;
+    gates::a_schedule_suppresses_before_anything_counts(open()).await;
+    gates::only_open_hours_count_in_windows(open()).await;
+    counts::the_event_that_completes_a_window_starts_a_run(open()).await;
+    counts::a_run_of_a_count_reads_its_events(open()).await;
+    counts::the_order_of_arrival_starts_the_same_number_of_runs(open()).await;
+    counts::what_is_not_counted_says_why(open()).await;
+    counts::a_count_in_shadow_is_apart(open()).await;
+    counts::a_replay_is_not_counted(open()).await;
+    counts::events_of_one_request_count_in_their_order(open()).await;
+    counts::a_sequence_is_complete_in_any_order_of_arrival(open()).await;
     loops::a_chain_of_our_own_events_ends_at_its_depth(open()).await;
     loops::an_event_of_a_person_starts_a_new_chain(open()).await;
     loops::rules_share_a_chain_and_tickets_do_not(open()).await;
@@ -167,12 +191,45 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     redaction::an_event_without_unfinished_runs_is_redacted_at_once(open()).await;
     redaction::without_redact_everything_is_kept(open()).await;
     a_dead_run_queues_its_on_dead_run_once(open()).await;
+    notices::deaths_of_one_cause_share_a_notice(open()).await;
+    notices::a_summary_begins_the_next_window(open()).await;
+    notices::after_a_quiet_window_the_next_death_is_reported_at_once(open()).await;
+    notices::a_late_summary_takes_further_deaths(open()).await;
+    notices::a_cancelled_summary_is_replaced(open()).await;
+    notices::a_summary_that_waits_in_a_step_takes_no_more(open()).await;
+    notices::an_outage_is_reported_once_and_then_counted(open()).await;
+    notices::a_notice_of_an_outage_leads_to_no_other(open()).await;
     waiting::a_waiting_run_delays_no_other(open()).await;
     waiting::a_run_that_is_due_waits_for_the_owner_of_its_lane(open()).await;
     waiting::runs_due_together_are_claimed_by_age(open()).await;
     waiting::a_run_without_a_lane_waits_for_no_other(open()).await;
     waiting::a_waiting_run_can_be_cancelled_and_retried(open()).await;
     waiting::due_times_move_with_the_clock(open()).await;
+    answers::the_first_answer_continues_the_run(open()).await;
+    answers::of_two_answers_at_the_same_time_one_counts(open()).await;
+    answers::an_answer_before_the_step_is_kept_for_it(open()).await;
+    answers::an_answer_after_its_time_is_refused(open()).await;
+    answers::a_run_that_is_over_takes_no_answer(open()).await;
+    answers::the_key_of_links_is_made_once(open()).await;
+    awaiting::an_event_continues_a_run_at_its_step(open()).await;
+    awaiting::an_event_before_the_step_is_not_missed(open()).await;
+    awaiting::an_event_of_another_value_or_without_the_condition_does_not_count(open()).await;
+    awaiting::the_first_of_several_events_decides(open()).await;
+    awaiting::an_event_counts_up_to_the_deadline_and_is_accepted_in_the_grace(open()).await;
+    awaiting::what_comes_after_the_end_of_the_wait_changes_nothing(open()).await;
+    awaiting::only_events_since_that_of_the_run_count(open()).await;
+    awaiting::an_event_that_arrives_before_that_of_the_run_is_looked_back_at(open()).await;
+    awaiting::a_redelivery_is_recognised_and_compared_once(open()).await;
+    awaiting::an_event_of_a_rule_continues_other_runs_and_not_its_own(open()).await;
+    awaiting::a_cancelled_run_misses_nothing_if_it_is_retried(open()).await;
+    awaiting::a_retried_run_waits_again(open()).await;
+    awaiting::a_run_that_is_over_is_not_continued(open()).await;
+    awaiting::continued_runs_take_their_turn_in_the_lane(open()).await;
+    awaiting::what_runs_wait_for_is_limited(open()).await;
+    awaiting::fields_are_removed_from_the_log_with_the_end_of_the_run(open()).await;
+    awaiting::what_nothing_waits_for_is_not_stored(open()).await;
+    absence::an_event_before_the_last_of_a_sequence_is_not_its_absence(&open).await;
+    absence::an_event_cannot_happen_after_its_receipt(open()).await;
     debounce::the_first_event_opens_a_window(open()).await;
     debounce::with_last_a_later_event_replaces_the_run(open()).await;
     debounce::with_first_later_events_join(open()).await;
@@ -185,12 +242,14 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     debounce::a_cancelled_run_closes_its_window(open()).await;
     debounce::a_replay_joins_no_window_and_reads_the_same_events(open()).await;
     debounce::the_window_moves_with_the_clock(open()).await;
+    debounce::only_open_hours_are_quiet(open()).await;
     debounce::gates_count_a_window_as_one_run(open()).await;
     debounce::a_suppressed_event_does_not_change_the_window(open()).await;
     debounce_model::windows_match_the_reference_model(open()).await;
     debounce::an_array_joins_a_window_in_its_order(open()).await;
     settings::a_patch_sets_the_keys_that_it_names(open()).await;
     settings::settings_stay_small(open()).await;
+    ticks::the_last_tick_of_each_rule_is_kept(open()).await;
 }
 
 async fn a_redelivery_runs_nothing_twice<S: Store>(store: S) {
@@ -255,9 +314,14 @@ async fn a_dead_run_queues_its_on_dead_run_once<S: Store>(store: S) {
     let reports = store.claim(everything()).await.unwrap();
     assert_eq!(reports.len(), 1);
     assert_ne!(reports[0].id, run);
+    let error = &reports[0].error;
+    assert_eq!(error["since"], error["until"]);
     assert_eq!(
-        reports[0].error,
-        json!({"message": "gave up", "run": run.0, "rule": "a", "attempts": 1})
+        *error,
+        json!({
+            "message": "gave up", "run": run.0, "rule": "a", "attempts": 1, "count": 1,
+            "first_run": run.0, "last_run": run.0, "since": error["since"], "until": error["until"],
+        })
     );
     assert_eq!(
         (reports[0].event.id.as_str(), reports[0].log.len()),

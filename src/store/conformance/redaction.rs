@@ -25,6 +25,7 @@ async fn adopted<S: Store>(store: S, redact: &[&str]) -> S {
             redact: paths.collect(),
             ..StoreSettings::default()
         },
+        awaited: Vec::new(),
     };
     store.set_revision(revision).await.unwrap();
     store

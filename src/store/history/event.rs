@@ -63,6 +63,7 @@ pub struct EventRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecentEvent {
     pub row: EventRowId,
+    pub id: String,
     pub source: String,
     pub event_type: String,
     pub received: Timestamp,

@@ -9,10 +9,14 @@ mod error;
 mod event;
 mod event_list;
 mod failed_run;
+mod queue;
 mod receiver;
 mod revision;
 mod run;
 mod run_detail;
+mod run_waiter;
+mod suspended;
+mod traced_run;
 
 use std::time::Duration;
 
@@ -22,6 +26,8 @@ use crate::store::{GivenCommand, Minute, RevisionId};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::gate::debounce::DebounceWindow;
+use flowtrigger_core::gate::series::check::SeriesCheck;
+use flowtrigger_core::gate::series::{SeriesEvent, SeriesState};
 use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{Causation, CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
@@ -42,12 +48,18 @@ pub use event_list::{
     CappedCount, EventFilter, EventPage, EventRun, ListedEvent, ListedOutcome, MAX_LISTED_RUNS,
 };
 pub use failed_run::{FailedRun, FailedRuns, FailedState};
+pub use queue::RuleQueue;
 pub use receiver::{
     LastAttempt, RECEIVER_COLUMNS, RECEIVER_TIME, ReceiverActivity, ReceiverColumn, ReceiverHealth,
 };
 pub use revision::{PastRevision, RevisionInForce, RevisionTexts};
-pub use run::{Page, RunFilter, RunRow, RunTotals};
+pub use run::{DeathNotice, Page, ReportedFailures, RunFilter, RunRow, RunTotals};
 pub use run_detail::{GateAdmission, RuleAtPlanning, RunDetail, WindowDetail, WindowEvent};
+pub use run_waiter::{DecisionKind, FailedPredicate, RunWaiter, WaitingStep};
+pub use suspended::SuspendedTarget;
+pub use traced_run::{
+    TracedAttempt, TracedEntry, TracedFailure, TracedRequest, TracedRun, TracedRuns,
+};
 
 /// A question is answered within this time or fails: a long read can keep a database from releasing
 /// space that it no longer needs.
@@ -69,6 +81,12 @@ pub trait History: Send {
 
     /// The event of a row; `None` if it has been deleted.
     fn event(&self, row: EventRowId) -> Result<Option<EventRecord>, HistoryError>;
+
+    /// The runs whose steps an event decided, with the paths of these steps.
+    fn continued_by(&self, event: EventRowId) -> Result<Vec<(RunId, String)>, HistoryError>;
+
+    /// The steps that wait for events with the type and the value of an event, in the order of their runs.
+    fn waiting_for(&self, event: &Event) -> Result<Vec<WaitingStep>, HistoryError>;
 
     /// Stored events in the order of their receipt, the oldest first, at most `limit`.
     fn archive(
@@ -144,8 +162,19 @@ pub trait History: Send {
     /// the configuration does not keep have no content.
     fn exchanges(&self, run: RunId) -> Result<Vec<RecordedExchange>, HistoryError>;
 
+    /// Runs as their traces need them. Runs after the first are left out if they would have more attempts than this
+    /// together.
+    fn traced_runs(&self, runs: &[RunId], most_attempts: usize)
+    -> Result<TracedRuns, HistoryError>;
+
     /// How many runs are in each state, by the state's name.
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError>;
+
+    /// How many unfinished runs of each rule are in each state, the rules with the most first.
+    fn unfinished_by_rule(&self) -> Result<Vec<RuleQueue>, HistoryError>;
+
+    /// What is suspended, and how many runs wait for it.
+    fn suspended(&self) -> Result<Vec<SuspendedTarget>, HistoryError>;
 
     /// How many of the newest `cap` runs that pass the filter are in each state.
     fn run_totals(&self, filter: &RunFilter, cap: usize) -> Result<RunTotals, HistoryError>;
@@ -188,6 +217,15 @@ pub trait History: Send {
         except: Option<RunId>,
         now: Timestamp,
     ) -> Result<GateHistory, HistoryError>;
+
+    /// The events that a count or a sequence of a rule keeps for the value of an event that is received now: as many
+    /// as decide on it.
+    fn counted_events(
+        &self,
+        rule: &str,
+        check: &SeriesCheck<'_>,
+        now: Timestamp,
+    ) -> Result<(SeriesState, Vec<SeriesEvent>), HistoryError>;
 
     /// The debounce window of a rule that is open for a value now.
     fn open_window(

@@ -8,6 +8,7 @@ use super::EventRowId;
 use crate::store::ReplayId;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::{RunId, RunState};
+use flowtrigger_core::suspension::SuspensionTarget;
 
 /// Which runs; a field that is not set takes any.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,6 +34,8 @@ pub struct RunFilter {
     pub row: Option<EventRowId>,
     /// The replay that planned it.
     pub replay: Option<ReplayId>,
+    /// What has to continue or work again before the run continues.
+    pub waiting_for: Option<SuspensionTarget>,
 }
 
 /// How many runs pass a filter.
@@ -72,11 +75,33 @@ pub struct RunRow {
     pub attempts: u64,
     /// The message of the last failed attempt.
     pub error: Option<String>,
-    /// The dead run that it reports on.
+    /// The run that it reports on, of a notice: the dead one, the first of several, or the one that noticed an outage.
     pub tells_of: Option<RunId>,
+    pub reports: ReportedFailures,
+    /// The run that reports that this one is dead.
+    pub told_by: Option<DeathNotice>,
     /// The replay that planned it.
     pub replay: Option<ReplayId>,
     pub lineage: Causation,
+}
+
+/// What a notice reports besides one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportedFailures {
+    /// The dead runs, or how often runs began to wait for the receiver; 0 if it is no notice.
+    pub count: u64,
+    /// The receiver that fails.
+    pub receiver: Option<String>,
+}
+
+/// The run that reports a dead one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeathNotice {
+    pub run: RunId,
+    /// Dead runs that it reports besides this one.
+    pub others: u64,
+    /// When it continues, if it waits.
+    pub due: Option<Timestamp>,
 }
 
 impl RunFilter {

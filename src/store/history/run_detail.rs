@@ -6,13 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{EventRecord, RunRow};
+use super::{DeathNotice, EventRecord, RunRow, RunWaiter};
 use crate::store::GivenCommand;
 use flowtrigger_core::compile::rule_version::compile_version;
 use flowtrigger_core::config;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::flow::step::Flow;
-use flowtrigger_core::gate::GateCheck;
+use flowtrigger_core::gate::recorded::RecordedGate;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::version::{RuleVersion, StoredRuleVersion};
 use flowtrigger_core::run::{LogEntry, RunId};
@@ -24,10 +24,10 @@ pub struct RunDetail {
     pub rule: RuleAtPlanning,
     pub lane: Option<String>,
     pub generation: u32,
-    /// `error.…` of a run that reports on a dead one; null of any other.
+    /// `error.…` of a notice; null of any other run.
     pub error: Value,
     /// The gate checks of its rule, in their order.
-    pub asks: Vec<GateCheck>,
+    pub asks: Vec<RecordedGate>,
     /// The gates at which it still counts.
     pub charges: Vec<GateAdmission>,
     /// The debounce window of its event.
@@ -38,7 +38,9 @@ pub struct RunDetail {
     /// The run that it waits for in its lane.
     pub behind: Option<RunId>,
     /// The run that reports on its death.
-    pub told_by: Option<RunId>,
+    pub told_by: Option<DeathNotice>,
+    /// The events that it waits for or has waited for.
+    pub waits: Vec<RunWaiter>,
     /// The commands that were given to it, the oldest first.
     pub commands: Vec<GivenCommand>,
     /// It was running when the process ended without shutdown, and was not claimed since.

@@ -78,8 +78,9 @@ impl Executor {
                 self.shared.exchanges.lost.add(lost as u64);
             }
             BufferedKind::Deliveries => {
-                rows.deliveries.clear();
+                let lost = std::mem::take(&mut rows.deliveries).len();
                 rows.counted.clear();
+                self.shared.deliveries.lost.add(lost as u64);
             }
         }
     }
@@ -101,7 +102,7 @@ impl Executor {
     pub fn take_unmatched(&mut self) -> Result<(), PostgresError> {
         let mut result = Ok(());
         self.workspace.execute(|transaction| {
-            transaction.state.archiving = 0;
+            transaction.state.buffered.events = 0;
             result = transaction.write_archive_buffer();
             Ok(())
         })?;
@@ -203,6 +204,7 @@ impl Executor {
         }
         write.plain("COMMIT");
         session.run(&write).await?;
+        self.shared.deliveries.written.add(rows.len() as u64);
         rows.clear();
         counted.clear();
         Ok(())

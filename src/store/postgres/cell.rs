@@ -129,14 +129,14 @@ macro_rules! table {
 table!(EVENTS, "events", 1, [
     Int "id", Text "source", Text "type", Text "event_id", Text "key", Int "received", Int "revision", Int "matched",
     Int "redelivered", Int "last_received", Int "size", Text "body", Text "endpoint", Int "differed", Int "had_runs",
-    Int "last_generation", Int "delivery", Int "delivery_index", Int "received_unmatched",
+    Int "last_generation", Int "delivery", Int "delivery_index", Int "received_unmatched", Int "awaited",
 ]);
 
 table!(RUNS, "runs", 1, [
     Int "id", Int "event", Int "rule", Int "queue", Int "generation", Text "lane", Text "state", Text "why", Text "gate",
     Text "error", Text "asks", Int "planned", Int "changed", Int "position", Int "ready", Int "due", Int "suspect",
     Int "crashes", Int "depth", Int "cause", Text "actors", Int "gathering", Int "attempts", Text "failed",
-    Text "writes", Int "replay",
+    Text "writes", Int "replay", Int "reported_by",
 ]);
 
 table!(LANES, "lanes", 2, [Int "queue", Text "value", Int "owner"]);
@@ -156,6 +156,31 @@ table!(WINDOWS, "windows", 1, [
 
 table!(GATHERED, "gathered", 2, [Int "gathering", Int "number", Int "event"]);
 
+table!(UNTRACED_RUNS, "untraced_runs", 2, [Int "ended", Int "run"]);
+table!(NOTICES, "notices", 2, [Int "queue", Text "cause", Int "until", Int "summary"]);
+
+table!(WAITERS, "waiters", 4, [
+    Int "run", Text "step", Int "number", Int "subject", Text "value", Int "rule", Int "since", Int "deadline",
+    Int "closed", Int "came", Text "last_failed", Int "late", Int "late_at",
+]);
+
+table!(INBOX, "inbox", 2, [
+    Int "run", Text "step", Text "kind", Int "number", Int "at", Text "detail", Int "event", Int "logged",
+]);
+
+table!(RECENT_EVENTS, "recent_events", 3, [Int "subject", Text "value", Int "event", Int "time", Int "at"]);
+
+table!(AWAITED, "awaited", 1, [Int "id", Text "source", Text "type", Text "path", Int "used"]);
+
+table!(COUNTED_EVENTS, "counted_events", 4, [
+    Int "queue", Text "value", Int "time", Int "event", Text "item", Int "run", Int "started", Int "size",
+]);
+
+table!(COUNTED_VALUES, "counted_values", 2, [
+    Int "queue", Text "value", Int "floor", Int "accepts_from", Int "newest", Int "oldest", Int "ends", Int "started",
+    Int "events", Int "last_run", Int "changed",
+]);
+
 table!(QUEUES, "queues", 1, [Int "id", Text "rule"]);
 
 table!(RULES, "rules", 1, [
@@ -163,7 +188,7 @@ table!(RULES, "rules", 1, [
     Text "included",
 ]);
 
-table!(CONFIGS, "configs", 1, [Int "id", Blob "digest", Text "file", Int "text", Text "environment"]);
+table!(CONFIGS, "configs", 1, [Int "id", Blob "digest", Text "file", Int "text", Text "environment", Text "calendars"]);
 
 table!(TEXTS, "texts", 1, [Int "id", Blob "digest", Text "text"]);
 

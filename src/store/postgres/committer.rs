@@ -10,13 +10,15 @@ use tokio::sync::mpsc;
 
 use super::connector::Connector;
 use super::counts::{RunTally, write_counts};
+use super::discover::{check_summaries, check_waiters, check_windows, discover};
 use super::error::PostgresError;
-use super::job::BatchJob;
+use super::job::{BatchJob, KnownRows};
 use super::load::load;
 use super::schema::ensure_days;
-use super::scope::{BatchScope, QueueValue};
+use super::scope::BatchScope;
 use super::session::{Param, Pipeline, PostgresSession};
 use super::shared::{Counter, NOW, Shared, TimeSource};
+use super::subjects::{NotedSubjects, VERSION, read_subjects};
 use super::versions::intern;
 use super::workspace::Workspace;
 use super::write_back::write_back;
@@ -45,6 +47,7 @@ pub struct Committer {
     connector: Connector,
     workspace: Workspace,
     tally: RunTally,
+    noted: NotedSubjects,
     /// Days whose partitions exist.
     days: HashSet<i64>,
     /// Its rows in `run_counts`.
@@ -62,6 +65,7 @@ impl Committer {
             connector,
             workspace: Workspace::new(settings)?,
             tally: RunTally::default(),
+            noted: NotedSubjects::default(),
             days: HashSet::new(),
             counter: 0,
         })
@@ -92,6 +96,8 @@ impl Committer {
 
     async fn commit(&mut self, mut jobs: Vec<Box<dyn BatchJob>>) {
         let began = Instant::now();
+        let shared = Arc::clone(&self.shared);
+        let _in_progress = shared.commits.progress.begin();
         let result = self.transact(&mut jobs).await;
         let result = match result {
             Err(error) if jobs.len() > 1 && self.connector.is_connected() => {
@@ -117,8 +123,9 @@ impl Committer {
     ) {
         self.shared.commits.count(jobs.len(), began.elapsed());
         let result = result.map_err(|error| {
-            tracing::error!(%error, "store commit failed");
-            self.shared.health.fail(&error.to_string());
+            if self.shared.health.fail(&error.to_string(), Instant::now()) {
+                tracing::error!(%error, "store commit failed");
+            }
             StoreError::from(error)
         });
         if result.is_ok() {
@@ -153,9 +160,20 @@ impl Committer {
         let rules = distinct_rules(jobs);
         intern(session, &mut self.workspace, &rules).await?;
         self.tally.refresh(session).await?;
-        let mut scope = BatchScope::default();
+        let subjects: Vec<_> = jobs.iter().flat_map(|job| job.subjects()).collect();
+        self.noted.note(session, &self.shared, &subjects).await?;
+        let awaited = self.shared.awaited.load_full();
+        self.workspace.state().awaited.store(Arc::clone(&awaited));
+        let mut scope = BatchScope {
+            awaited_version: awaited.version,
+            ..BatchScope::default()
+        };
+        let rows = KnownRows {
+            queues: &self.workspace.state().queues,
+            awaited: &awaited,
+        };
         for job in jobs.iter() {
-            scope.add(&job.scope(&self.workspace.state().queues));
+            scope.add(&job.scope(&rows));
         }
         discover(session, &mut scope).await?;
         let membership = self.shared.member();
@@ -175,6 +193,10 @@ impl Committer {
             Ok(missing) => missing,
             Err(error) => {
                 self.connector.roll_back(&error).await;
+                if matches!(error, PostgresError::Outdated) {
+                    // Perhaps another daemon has added what its runs wait for.
+                    read_subjects(self.connector.session().await?, &self.shared).await?;
+                }
                 return Err(error);
             }
         };
@@ -236,8 +258,13 @@ impl Committer {
             runs: numbers(2)?,
             positions: numbers(3)?,
         };
+        if scope.awaited_version != (drawn.try_get(4)?, drawn.try_get(5)?) {
+            return Err(PostgresError::Outdated);
+        }
         load(session, workspace, scope, gates_at).await?;
+        check_waiters(workspace, scope)?;
         check_windows(workspace, scope)?;
+        check_summaries(workspace, scope)?;
         workspace.begin(now, committed_at, reserved, tally);
         workspace.set_claims();
         for job in jobs.iter_mut() {
@@ -264,13 +291,13 @@ impl Committer {
     }
 }
 
-/// The clock, and numbers for new events, runs and positions.
+/// The clock, numbers for new events, runs and positions, and the version of what runs wait for.
 fn draw_numbers() -> String {
     let draw = |sequence: &str, count: &str| {
         format!("ARRAY(SELECT nextval('{sequence}') FROM generate_series(1, {count}))")
     };
     format!(
-        "SELECT ({NOW}), {}, {}, {}",
+        "SELECT ({NOW}), {}, {}, {}, {VERSION}",
         draw("event_ids", "$1"),
         draw("run_ids", "$2"),
         draw("positions", "$3")
@@ -288,70 +315,4 @@ fn distinct_rules(jobs: &[Box<dyn BatchJob>]) -> Vec<Arc<Rule>> {
 /// The earliest time that a job of a test gives.
 fn scope_time(jobs: &[Box<dyn BatchJob>]) -> Option<Timestamp> {
     jobs.iter().filter_map(|job| job.time()).min()
-}
-
-/// Looks up the lanes and windows of runs that are not known yet, and the lanes of runs that wait in windows.
-async fn discover(session: &PostgresSession, scope: &mut BatchScope) -> Result<(), PostgresError> {
-    if !scope.unknown.is_empty() {
-        let ids = || vec![Param::ints(scope.unknown.iter().copied())];
-        let mut find = Pipeline::default();
-        find.query(
-            "SELECT queue, lane FROM runs WHERE id = ANY($1) AND lane IS NOT NULL",
-            ids(),
-        );
-        find.query(
-            "SELECT queue, value FROM windows WHERE run = ANY($1) AND open = 1",
-            ids(),
-        );
-        let answers = session.run(&find).await?;
-        for row in &answers[0] {
-            scope.lanes.push(queue_value(row)?);
-        }
-        for row in &answers[1] {
-            scope.windows.push(queue_value(row)?);
-        }
-    }
-    if !scope.windows.is_empty() {
-        let rows = session
-            .query(
-                "SELECT r.queue, r.lane FROM unnest($1::bigint[], $2::text[]) AS wanted(queue, value)
-                 JOIN windows AS w ON w.queue = wanted.queue AND w.value = wanted.value AND w.open = 1
-                 JOIN live_runs AS r ON r.id = w.run WHERE r.lane IS NOT NULL",
-                vec![
-                    Param::ints(scope.windows.iter().map(|window| window.queue)),
-                    Param::texts(scope.windows.iter().map(|window| &window.value)),
-                ],
-            )
-            .await?;
-        for row in &rows {
-            scope.lanes.push(queue_value(row)?);
-        }
-    }
-    Ok(())
-}
-
-fn queue_value(row: &tokio_postgres::Row) -> Result<QueueValue, PostgresError> {
-    Ok(QueueValue {
-        queue: row.try_get(0)?,
-        value: row.try_get(1)?,
-    })
-}
-
-/// # Errors
-/// [`PostgresError::Outdated`] if a loaded run may change a lane that is not locked.
-fn check_windows(workspace: &Workspace, scope: &BatchScope) -> Result<(), PostgresError> {
-    if scope.windows.is_empty() && scope.unknown.is_empty() {
-        return Ok(());
-    }
-    let locked: HashSet<(i64, &str)> = scope
-        .lanes
-        .iter()
-        .map(|lane| (lane.queue, lane.value.as_str()))
-        .collect();
-    for lane in workspace.lanes_of_windows_and(&scope.unknown)? {
-        if !locked.contains(&(lane.queue, lane.value.as_str())) {
-            return Err(PostgresError::Outdated);
-        }
-    }
-    Ok(())
 }

@@ -11,6 +11,9 @@ use super::workspace::TableChanges;
 use crate::store::sqlite::queue::transition::{holds_lane, known_state};
 use crate::store::sqlite::writer_state::WriterState;
 
+/// The state under which open waiters are counted, in no queue.
+const WAITERS: &str = "waiters";
+
 /// How old the sums may be.
 const MAX_AGE: Duration = Duration::from_millis(250);
 
@@ -41,7 +44,10 @@ impl RunTally {
             let state: String = row.try_get(1)?;
             let key = CountKey {
                 queue: row.try_get(0)?,
-                state: known_state(&state),
+                state: match state == WAITERS {
+                    true => WAITERS,
+                    false => known_state(&state),
+                },
             };
             self.counts.insert(key, row.try_get(2)?);
         }
@@ -60,7 +66,12 @@ impl RunTally {
         state.counts.clear();
         state.unfinished.clear();
         state.held.clear();
+        state.waiters = 0;
         for (CountKey { queue, state: word }, count) in &self.counts {
+            if *word == WAITERS {
+                state.waiters += count;
+                continue;
+            }
             *state.counts.entry(word).or_default() += count;
             if holds_lane(word) {
                 *state.unfinished.entry(*queue).or_default() += count;
@@ -99,6 +110,26 @@ pub fn count_changes(runs: &TableChanges) -> HashMap<CountKey, i64> {
     }
     counts.retain(|_, by| *by != 0);
     counts
+}
+
+/// How the changes of a batch to its waiters change the number of open ones.
+pub fn count_waiters(waiters: &TableChanges, counts: &mut HashMap<CountKey, i64>) {
+    let closed = super::cell::WAITERS.index("closed");
+    let open = |cells: &Cells| i64::from(cells[closed].int().is_none());
+    let inserted: i64 = waiters.inserted.iter().map(open).sum();
+    let deleted: i64 = waiters.deleted.iter().map(open).sum();
+    let updated = waiters.updated.iter();
+    let updated: i64 = updated
+        .map(|update| open(&update.after) - open(&update.before))
+        .sum();
+    let by = inserted + updated - deleted;
+    if by != 0 {
+        let key = CountKey {
+            queue: 0,
+            state: WAITERS,
+        };
+        *counts.entry(key).or_default() += by;
+    }
 }
 
 /// Writes the changes into this daemon's rows.

@@ -17,9 +17,11 @@ use super::lease::DaemonIdentity;
 use super::low_water::LowWater;
 use super::run_job::stopped;
 use super::session::Param;
-use super::shared::Shared;
+use super::shared::{Shared, TimeSource};
+use super::subjects::NotedSubjects;
 use super::versions::store_revision;
 use super::workspace::Workspace;
+use crate::store::awaited::AwaitedSubject;
 use crate::store::{Revision, RevisionId, StoreError, StoreSettings};
 
 /// Requests that wait for the thread.
@@ -48,6 +50,8 @@ pub struct Executor {
     pub committer: mpsc::Sender<CommitRequest>,
     /// The queue that a run was claimed from last.
     pub last_served: i64,
+    /// Since when this daemon has received events: since its first claim.
+    pub receiving_since: Option<Timestamp>,
     /// A claim was sent whose answer was lost: runs may belong to this daemon of which it does not know.
     pub lost_claims: bool,
     /// Where the search for ready runs begins.
@@ -56,6 +60,9 @@ pub struct Executor {
     pub last_claim: u32,
     pub upkeep: Upkeep,
     pub unwritten: UnwrittenRows,
+    /// What runs of the rules in use may wait for.
+    pub registered: Vec<AwaitedSubject>,
+    pub noted: NotedSubjects,
     identity: Arc<Mutex<DaemonIdentity>>,
 }
 
@@ -78,11 +85,14 @@ impl Executor {
             lost_claims: false,
             own,
             committer,
+            receiving_since: None,
             last_served: 0,
             low_water: LowWater::default(),
             last_claim: 0,
             upkeep: Upkeep::default(),
             unwritten: UnwrittenRows::default(),
+            registered: Vec::new(),
+            noted: NotedSubjects::default(),
             identity,
         })
     }
@@ -109,6 +119,11 @@ impl Executor {
     pub async fn set_revision(&mut self, revision: &Revision) -> Result<RevisionId, StoreError> {
         let daemon = self.shared.member().daemon;
         let session = self.connector.session().await.map_err(StoreError::from)?;
+        self.registered.clone_from(&revision.awaited);
+        self.noted
+            .note(session, &self.shared, &self.registered)
+            .await
+            .map_err(StoreError::from)?;
         let now = self.shared.now(Timestamp::now()).as_microsecond();
         let stored = store_revision(session, revision, daemon, now)
             .await
@@ -117,13 +132,23 @@ impl Executor {
         Ok(stored)
     }
 
-    /// Moves all times that are still to come, for tests that set their clock back.
+    /// Moves all times that are still to come, for tests that set their clock back. Otherwise the clock of the database
+    /// decides, whatever that of a daemon does.
     pub async fn shift_clock(&mut self, by: SignedDuration) -> Result<(), StoreError> {
+        match self.shared.time {
+            TimeSource::Database => return Ok(()),
+            TimeSource::Caller => {}
+        }
+        if let Some(since) = &mut self.receiving_since {
+            *since = since.checked_add(by).unwrap_or(*since);
+        }
         let by = i64::try_from(by.as_micros()).unwrap_or_default();
         let session = self.connector.session().await.map_err(StoreError::from)?;
         for sql in [
             "UPDATE live_runs SET due = due + $1 WHERE due IS NOT NULL",
             "UPDATE windows SET opened = opened + $1 WHERE open = 1",
+            "UPDATE notices SET until = until + $1",
+            "UPDATE waiters SET deadline = deadline + $1 WHERE deadline IS NOT NULL AND closed IS NULL",
             "UPDATE gate_admissions SET at = at + $1, until = until + $1",
         ] {
             let moved = session.query(sql, vec![Param::int(by)]).await;

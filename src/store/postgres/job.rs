@@ -10,6 +10,8 @@ use tokio::sync::oneshot;
 use super::error::PostgresError;
 use super::scope::{BatchScope, RunAccess, RunExtent, RunScope};
 use super::workspace::Workspace;
+use crate::store::awaited::{AwaitedSubject, AwaitedTypes};
+use crate::store::notice::NoticeCause;
 use crate::store::sqlite::commit::EncodedEvent;
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::{Advance, ClaimId, Committed, StoreError};
@@ -27,14 +29,26 @@ pub trait BatchJob: Send {
         None
     }
 
-    /// What it concerns; `queues` has the rows of [`Self::rules`].
-    fn scope(&self, queues: &HashMap<String, i64>) -> BatchScope;
+    /// What its new runs wait for.
+    fn subjects(&self) -> Vec<AwaitedSubject> {
+        Vec::new()
+    }
+
+    /// What it concerns, given the rows of [`Self::rules`] and of [`Self::subjects`].
+    fn scope(&self, rows: &KnownRows<'_>) -> BatchScope;
 
     /// Executes it, and remembers its result.
     fn execute(&mut self, workspace: &mut Workspace) -> Result<(), PostgresError>;
 
     /// Answers after the commit, or with the reason why there was none.
     fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// Rows that jobs refer to.
+pub struct KnownRows<'a> {
+    /// The queues of rules, by name.
+    pub queues: &'a HashMap<String, i64>,
+    pub awaited: &'a AwaitedTypes,
 }
 
 /// What this daemon knows of a run that it has claimed.
@@ -46,6 +60,8 @@ pub struct OwnClaim {
     pub day: i64,
     /// Entries of the log that are known to be stored.
     pub logged: i64,
+    /// Whether it waits for events.
+    pub waits: bool,
     /// Entries after those of which it is not known whether they are stored, if the answer of a commit was lost.
     pub unanswered: Option<Vec<LogEntry>>,
 }
@@ -123,12 +139,17 @@ impl BatchJob for CommitJob {
         events.map(|event| event.incoming.received).min()
     }
 
-    fn scope(&self, queues: &HashMap<String, i64>) -> BatchScope {
+    fn subjects(&self) -> Vec<AwaitedSubject> {
+        let planned = self.events.iter().flat_map(|event| &event.incoming.planned);
+        let waiters = planned.flat_map(|planned| &planned.waiters);
+        waiters.flat_map(AwaitedSubject::of_waiter).collect()
+    }
+
+    fn scope(&self, rows: &KnownRows<'_>) -> BatchScope {
         let mut scope = BatchScope::default();
+        let queue_of = |rule: &str| rows.queues.get(rule).copied().unwrap_or_default();
         for event in &self.events {
-            scope.add_event(&event.incoming, |rule| {
-                queues.get(rule).copied().unwrap_or_default()
-            });
+            scope.add_event(&event.incoming, queue_of, rows.awaited);
         }
         scope
     }
@@ -197,13 +218,26 @@ impl AdvanceJob {
         Ok(released && same_state && last == own.logged + entries)
     }
 
+    /// Whether it may read or change what decides a step of the run.
+    fn changes_waits(&self, own: &OwnClaim) -> bool {
+        let begins = |entry: &LogEntry| matches!(entry, LogEntry::Waiting { .. });
+        match &self.advance.state {
+            // Answers have no waiters.
+            Some(RunState::Awaiting { .. }) => true,
+            state => {
+                let ends = state.as_ref().is_some_and(RunState::is_final);
+                own.waits && (ends || self.advance.entries.iter().any(begins))
+            }
+        }
+    }
+
     fn run(&self) -> i64 {
         i64::try_from(self.advance.run.0).unwrap_or(i64::MAX)
     }
 }
 
 impl BatchJob for AdvanceJob {
-    fn scope(&self, _: &HashMap<String, i64>) -> BatchScope {
+    fn scope(&self, _: &KnownRows<'_>) -> BatchScope {
         let mut scope = BatchScope::default();
         let own = self.own.get(self.advance.run.0);
         let run = self.run();
@@ -223,6 +257,9 @@ impl BatchJob for AdvanceJob {
                     detail: self.detail(),
                     day: Some(own.day),
                 });
+                if self.changes_waits(own) {
+                    scope.waiting.push(run);
+                }
             }
             Some(_) | None => {
                 scope.unknown.push(run);
@@ -234,7 +271,11 @@ impl BatchJob for AdvanceJob {
                 });
             }
         }
-        if matches!(self.advance.state, Some(RunState::Dead { .. })) {
+        if let Some(RunState::Dead { why }) = &self.advance.state {
+            match &own {
+                Some(own) => scope.notices.push(NoticeCause::of_death(own.queue, why)),
+                None => scope.dying.push((run, why.clone())),
+            }
             scope.new_runs = 1;
             scope.new_positions = 1;
         }

@@ -1,6 +1,7 @@
 //! The store on Postgres, for several daemons at once. What is decided is decided by the code of the SQLite store: each
 //! transaction locks the keys that it concerns, loads their rows into a database in memory, and writes back what changed.
 
+mod answers;
 mod buffers;
 mod cell;
 mod claim;
@@ -8,6 +9,7 @@ mod committer;
 mod connection;
 mod connector;
 mod counts;
+mod discover;
 mod error;
 mod executor;
 mod housekeeping;
@@ -26,22 +28,28 @@ mod session;
 mod settings;
 mod shared;
 mod store;
+mod subjects;
+mod submission;
+mod suspensions;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod ticks;
+mod traces;
 pub mod transfer;
 mod versions;
 mod workspace;
 mod write_back;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use crate::store::sqlite::Commits;
 use crate::store::sqlite::transaction::WriteTransaction;
-use crate::store::sqlite::writer::Commits;
-use crate::store::{RecoveryReport, RunRecord, StoreError, StoreSettings};
+use crate::store::{DeliveryId, RecoveryReport, RunRecord, Store, StoreError, StoreSettings};
 use committer::CommitRequest;
 use executor::Requests;
 use flowtrigger_core::run::{RunId, RunState};
@@ -149,6 +157,12 @@ impl PostgresStore {
         (exchanges.written.get(), exchanges.lost.get())
     }
 
+    /// Rows of the list of deliveries that were written, and those that were lost.
+    pub fn delivered(&self) -> (u64, u64) {
+        let deliveries = &self.shared.deliveries;
+        (deliveries.written.get(), deliveries.lost.get())
+    }
+
     /// Bytes of the archived events.
     pub fn archive_size(&self) -> u64 {
         self.shared.used().archive_bytes
@@ -157,6 +171,33 @@ impl PostgresStore {
     /// What the last maintenance saw of the database.
     pub fn database_use(&self) -> DatabaseUse {
         self.shared.used()
+    }
+
+    /// The id of the next request: of its time, and of the slot of this daemon.
+    fn new_delivery_id(&self) -> DeliveryId {
+        let now = self.time(Timestamp::now());
+        let millis = now.as_millisecond().unsigned_abs();
+        let slot = self.shared.member().slot.unsigned_abs() * IDS_PER_SLOT;
+        let first = millis * IDS_PER_MILLISECOND + slot;
+        let next = |last: u64| match last >= first && last + 1 < first + IDS_PER_SLOT {
+            true => last + 1,
+            // More in one millisecond than a slot has ids, or the clock was set back.
+            false if last >= first => (last / IDS_PER_MILLISECOND + 1) * IDS_PER_MILLISECOND + slot,
+            false => first,
+        };
+        let mut last = self.last_delivery.load(Ordering::Relaxed);
+        loop {
+            let id = next(last);
+            match self.last_delivery.compare_exchange_weak(
+                last,
+                id,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return DeliveryId(id),
+                Err(current) => last = current,
+            }
+        }
     }
 
     async fn on_runs<T: Send + 'static>(

@@ -102,9 +102,10 @@ impl Executor {
     }
 
     pub async fn write_command(&mut self, command: GivenCommand) -> Result<(), StoreError> {
-        let (run, event) = match command.target {
-            CommandTarget::Run(run) => (Some(run.0 as i64), None),
-            CommandTarget::Event(event) => (None, Some(event.0)),
+        let (run, event, target) = match &command.target {
+            CommandTarget::Run(run) => (Some(run.0 as i64), None, None),
+            CommandTarget::Event(event) => (None, Some(event.0), None),
+            CommandTarget::Suspension(target) => (None, None, Some(target.key())),
         };
         let runs = command.result.as_ref().map_or(&[][..], Vec::as_slice);
         let runs: Vec<u64> = runs.iter().map(|run| run.0).collect();
@@ -112,9 +113,9 @@ impl Executor {
         let rejected: Option<String> =
             rejected.map(|reason| reason.chars().take(MAX_REASON).collect());
         let session = self.connector.session().await.map_err(failed)?;
-        let sql =
-            "INSERT INTO commands (at, command, run, event, name, origin, runs, rejected, note)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let sql = "INSERT INTO commands
+            (at, command, run, event, name, origin, runs, rejected, note, target)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let params = vec![
             Param::int(codec::micros(command.at)),
             Param::text(command.kind.as_str()),
@@ -125,6 +126,7 @@ impl Executor {
             Param::text(json!(runs).to_string()),
             Param::Text(rejected),
             Param::text(command.by.note.clone()),
+            Param::Text(target),
         ];
         session.query(sql, params).await.map_err(failed)?;
         Ok(())
@@ -183,10 +185,25 @@ impl Executor {
         Ok(counts)
     }
 
+    /// Events that runs wait for.
+    pub async fn count_waiters(&mut self) -> Result<u64, StoreError> {
+        let sql = "SELECT sum(count)::bigint FROM run_counts WHERE state = 'waiters'";
+        let count = self.number(sql).await?;
+        Ok(u64::try_from(count.unwrap_or_default()).unwrap_or_default())
+    }
+
     pub async fn next_due(&mut self) -> Result<Option<Timestamp>, StoreError> {
         let sql = "SELECT min(due) FROM live_runs WHERE due IS NOT NULL";
         let due = self.number(sql).await?;
         Ok(due.map(codec::time))
+    }
+
+    pub async fn has_queued_before(&mut self, time: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT 1::bigint FROM live_runs WHERE state = 'queued' AND changed < $1 LIMIT 1";
+        let session = self.connector.session().await.map_err(failed)?;
+        let params = vec![Param::int(time.as_microsecond())];
+        let rows = session.query(sql, params).await.map_err(failed)?;
+        Ok(!rows.is_empty())
     }
 
     pub async fn oldest_queued_at(&mut self) -> Result<Option<Timestamp>, StoreError> {

@@ -1,12 +1,10 @@
 //! Jobs on some runs: commands, and questions about what the store has now.
 
-use std::collections::HashMap;
-
 use tokio::sync::{mpsc, oneshot};
 
 use super::committer::CommitRequest;
 use super::error::PostgresError;
-use super::job::{BatchJob, answer, decide};
+use super::job::{BatchJob, KnownRows, answer, decide};
 use super::scope::BatchScope;
 use super::workspace::Workspace;
 use crate::store::StoreError;
@@ -23,7 +21,7 @@ struct RunJob<T> {
 }
 
 impl<T: Send> BatchJob for RunJob<T> {
-    fn scope(&self, _: &HashMap<String, i64>) -> BatchScope {
+    fn scope(&self, _: &KnownRows<'_>) -> BatchScope {
         self.scope.clone()
     }
 

@@ -5,17 +5,22 @@ use super::session::{Param, PostgresSession};
 use super::settings::ConnectionSettings;
 
 /// The migrations, oldest first: version N is the result of the first N on an empty database.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_pushed.sql"),
+    include_str!("migrations/0003_notices.sql"),
+    include_str!("migrations/0004_suspensions.sql"),
+    include_str!("migrations/0005_traces.sql"),
+    include_str!("migrations/0006_time.sql"),
 ];
 
 /// The version that this program writes.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
 
 /// The oldest program that works beside this schema: the number of the last migration that older programs cannot
-/// live with. A migration that only adds tables and columns does not change it.
-const COMPATIBLE_FROM: i64 = 1;
+/// live with. A migration that only adds tables and columns does not change it. Programs before 6 compare no event with what
+/// runs wait for, and cannot read the entries of logs about events, answers and ends of waits.
+const COMPATIBLE_FROM: i64 = 6;
 
 /// The advisory lock of migrations and partitions: "flowtrg".
 const LOCK: i64 = 0x66_6c_6f_77_74_72_67;
@@ -137,6 +142,10 @@ async fn migrate_locked(
         let set = "INSERT INTO schema_version VALUES ($1, $2)";
         let params = vec![Param::int(SCHEMA), Param::int(COMPATIBLE_FROM)];
         session.query(set, params).await.map_err(unusable)?;
+        if found > 0 {
+            let server = &settings.server;
+            tracing::info!(%server, from = found, to = SCHEMA, "database upgraded");
+        }
     }
     Ok(())
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use crate::store::awaited::{AwaitedSubject, AwaitedTypes, AwaitedValue, indexed_value};
 use crate::store::history::EventRowId;
+use crate::store::notice::NoticeCause;
 use crate::store::{ArrivalKind, IncomingEvent};
 use flowtrigger_core::event::format::request::body_hash;
-use flowtrigger_core::gate::GateCheck;
-use flowtrigger_core::gate::debounce::DebounceCheck;
+use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::loop_guard::LoopCheck;
 
 /// An id that an event has from its sender, at an entry under `sources`.
@@ -33,6 +34,14 @@ pub struct QueueValue {
 pub struct GateScope {
     pub queue: i64,
     pub check: GateCheck,
+}
+
+/// A count or a sequence in the queue of a rule, with the receipt of the event.
+#[derive(Debug, Clone)]
+pub struct SeriesScope {
+    pub queue: i64,
+    pub check: GateCheck,
+    pub received: Timestamp,
 }
 
 /// The loop guard that is asked in the queue of a rule.
@@ -76,12 +85,27 @@ pub struct BatchScope {
     /// Whether one of the events is replayed: its run reads what an earlier one gathered.
     pub has_replay: bool,
     pub gates: Vec<GateScope>,
+    pub series: Vec<SeriesScope>,
     pub loops: Vec<LoopScope>,
     pub windows: Vec<QueueValue>,
     pub lanes: Vec<QueueValue>,
     pub runs: Vec<RunScope>,
+    /// What is reported, if it is.
+    pub notices: Vec<NoticeCause>,
+    /// Runs that die, with the reason: their queues are not known yet.
+    pub dying: Vec<(i64, String)>,
     /// Runs whose lanes and windows are not known yet.
     pub unknown: Vec<i64>,
+    /// Values of events that are compared with what runs wait for.
+    pub arriving: Vec<AwaitedValue>,
+    /// Values that planned runs wait for.
+    pub awaiting: Vec<AwaitedValue>,
+    /// Runs that events are compared with although they wait for none: their rows are not needed.
+    pub closed: Vec<i64>,
+    /// The version of what runs wait for with which the others were found.
+    pub awaited_version: (i64, i64),
+    /// Runs whose waiters and inboxes change.
+    pub waiting: Vec<i64>,
     /// Rows that may be added.
     pub new_events: usize,
     pub new_runs: usize,
@@ -102,6 +126,16 @@ impl BatchScope {
         Self {
             runs: runs.collect(),
             ..Self::default()
+        }
+    }
+
+    /// The notice of a receiver that fails, with everything about the run that noticed it.
+    pub fn outage(run: i64, receiver: &str) -> Self {
+        Self {
+            notices: vec![NoticeCause::of_outage(receiver)],
+            new_runs: 1,
+            new_positions: 1,
+            ..Self::read_runs([run])
         }
     }
 
@@ -127,11 +161,18 @@ impl BatchScope {
         self.stored.extend(&other.stored);
         self.has_replay |= other.has_replay;
         self.gates.extend(other.gates.iter().cloned());
+        self.series.extend(other.series.iter().cloned());
         self.loops.extend(other.loops.iter().cloned());
         self.windows.extend(other.windows.iter().cloned());
         self.lanes.extend(other.lanes.iter().cloned());
         self.runs.extend(&other.runs);
+        self.notices.extend(other.notices.iter().cloned());
+        self.dying.extend(other.dying.iter().cloned());
         self.unknown.extend(&other.unknown);
+        self.arriving.extend(other.arriving.iter().cloned());
+        self.awaiting.extend(other.awaiting.iter().cloned());
+        self.waiting.extend(&other.waiting);
+        self.closed.extend(&other.closed);
         self.new_events += other.new_events;
         self.new_runs += other.new_runs;
         self.new_positions += other.new_positions;
@@ -139,8 +180,16 @@ impl BatchScope {
     }
 
     /// Of an event with its planned runs; `queue_of` gives the queue of a rule.
-    pub fn add_event(&mut self, incoming: &IncomingEvent, queue_of: impl Fn(&str) -> i64) {
+    pub fn add_event(
+        &mut self,
+        incoming: &IncomingEvent,
+        queue_of: impl Fn(&str) -> i64,
+        awaited: &AwaitedTypes,
+    ) {
         let event = &incoming.event;
+        if incoming.occasion == ArrivalKind::Delivery {
+            self.arriving.extend(awaited.values_of(event));
+        }
         self.events.push(EventKey {
             endpoint: event.endpoint.clone(),
             id: event.id.clone(),
@@ -160,13 +209,28 @@ impl BatchScope {
             if let Some(lane) = &planned.lane {
                 self.add_lane(queue, lane);
             }
+            for waiter in &planned.waiters {
+                let subjects = AwaitedSubject::of_waiter(waiter);
+                let rows = subjects.filter_map(|subject| awaited.row(&subject));
+                self.awaiting.extend(rows.map(|subject| AwaitedValue {
+                    subject,
+                    value: indexed_value(&waiter.value),
+                }));
+            }
             for check in &planned.asks {
-                match DebounceCheck::from_gate_check(check) {
-                    Some(debounce) => self.windows.push(QueueValue {
+                match &check.kind {
+                    // It depends on no row.
+                    GateKind::During(_) => {}
+                    GateKind::Debounce { .. } => self.windows.push(QueueValue {
                         queue,
-                        value: debounce.value.to_owned(),
+                        value: check.value.clone(),
                     }),
-                    None => self.gates.push(GateScope {
+                    GateKind::Series(_) => self.series.push(SeriesScope {
+                        queue,
+                        check: check.clone(),
+                        received: incoming.received,
+                    }),
+                    GateKind::Dedupe | GateKind::Throttle { .. } => self.gates.push(GateScope {
                         queue,
                         check: check.clone(),
                     }),
@@ -199,6 +263,9 @@ impl BatchScope {
         for GateScope { queue, check } in &self.gates {
             keys.insert(key(&["gate", &queue.to_string(), &check.value]));
         }
+        for SeriesScope { queue, check, .. } in &self.series {
+            keys.insert(key(&["counted", &queue.to_string(), &check.value]));
+        }
         for LoopScope { queue, check } in &self.loops {
             if let Some(about) = &check.about {
                 keys.insert(key(&["loop", about]));
@@ -213,10 +280,16 @@ impl BatchScope {
         for lane in &self.lanes {
             keys.insert(key(&["lane", &lane.queue.to_string(), &lane.value]));
         }
-        for run in &self.runs {
-            if run.access == RunAccess::Change {
-                keys.insert(key(&["run", &run.run.to_string()]));
-            }
+        for AwaitedValue { subject, value } in self.arriving.iter().chain(&self.awaiting) {
+            keys.insert(key(&["awaited", &subject.to_string(), value]));
+        }
+        for NoticeCause { queue, hash } in &self.notices {
+            keys.insert(key(&["notice", &queue.to_string(), hash]));
+        }
+        let changed = self.runs.iter();
+        let changed = changed.filter(|run| run.access == RunAccess::Change);
+        for run in changed.map(|run| &run.run).chain(&self.closed) {
+            keys.insert(key(&["run", &run.to_string()]));
         }
         keys
     }

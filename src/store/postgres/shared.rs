@@ -4,16 +4,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::housekeeping::DatabaseUse;
 use super::notify::Notifier;
-use crate::store::Membership;
+use crate::store::awaited::AwaitedTypes;
+use crate::store::lease::BEAT;
+use crate::store::sqlite::Commits;
 use crate::store::sqlite::archive_buffer::ArchiveBuffer;
 use crate::store::sqlite::delivery_buffer::DeliveryBuffer;
 use crate::store::sqlite::exchanges::ExchangeBuffer;
 use crate::store::sqlite::health::StoreHealth;
-use crate::store::sqlite::writer::Commits;
+use crate::store::{Membership, StorageUse};
 
 /// The clock of the database, in microseconds.
 pub const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -67,6 +70,8 @@ pub struct Shared {
     pub archive: Arc<ArchiveBuffer>,
     pub deliveries: Arc<DeliveryBuffer>,
     pub exchanges: Arc<ExchangeBuffer>,
+    /// What runs of all daemons wait for.
+    pub awaited: Arc<ArcSwap<AwaitedTypes>>,
     place: Mutex<Member>,
     /// The revision that this daemon evaluates events with; 0 before the first.
     revision: AtomicI64,
@@ -87,11 +92,23 @@ impl Shared {
             archive: Arc::default(),
             deliveries: Arc::default(),
             exchanges: Arc::default(),
+            awaited: Arc::default(),
             place: Mutex::default(),
             revision: AtomicI64::new(0),
             used: Mutex::default(),
             clock: Mutex::default(),
             given: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    /// Why an event would be rejected now, given the free places of the queue of commits.
+    pub fn check(&self, free: usize) -> Result<(), String> {
+        match self.health.reason() {
+            None => self.commits.progress.check(free),
+            Some(why) => Err(format!(
+                "Postgres cannot be written to: {why}; it is tried again every {} s",
+                BEAT.as_secs()
+            )),
         }
     }
 
@@ -114,6 +131,15 @@ impl Shared {
 
     pub fn used(&self) -> DatabaseUse {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn storage(&self) -> StorageUse {
+        StorageUse {
+            bytes: self.used().bytes,
+            free: None,
+            lost_events: self.archive.lost.get(),
+            lost_exchanges: self.exchanges.lost.get(),
+        }
     }
 
     pub fn set_used(&self, used: DatabaseUse) {

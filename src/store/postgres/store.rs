@@ -1,29 +1,28 @@
 //! [`PostgresStore`] as a [`Store`]: what commits goes to the commit thread, claims to theirs, and the rest to the third.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::committer::CommitRequest;
-use super::job::{AdvanceJob, CommitJob};
 use super::run_job::stopped;
 use super::scope::BatchScope;
 use super::session::Param;
-use super::shared::TimeSource;
-use super::{IDS_PER_MILLISECOND, IDS_PER_SLOT, PostgresStore, id, thread};
+use super::{PostgresStore, id};
+use crate::store::awaited::AwaitedTypes;
 use crate::store::history::EventRowId;
 use crate::store::integration_settings::SettingsScope;
-use crate::store::lease::BEAT;
-use crate::store::sqlite::commit::EncodedEvent;
 use crate::store::sqlite::transaction::WriteTransaction;
+use crate::store::suspension::{
+    ParkedQuery, ParkedRuns, Release, StoredSuspension, SuspensionChange,
+};
 use crate::store::{
     Advance, ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
-    IncomingEvent, Membership, Minute, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus,
-    StorageUse, Store, StoreError, UnmatchedEvent,
+    IncomingEvent, LastTick, Membership, Minute, OutageNotice, RecoveryReport, Revision,
+    RevisionId, RunRecord, RunStatus, StorageUse, Store, StoreError, UnmatchedEvent, UntracedRun,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::RunId;
@@ -36,9 +35,8 @@ impl Store for PostgresStore {
 
     fn note_reload(&self, failed: bool) {
         let identity = self.identity.lock();
-        identity
-            .unwrap_or_else(PoisonError::into_inner)
-            .reload_failed = failed;
+        let mut identity = identity.unwrap_or_else(PoisonError::into_inner);
+        identity.reload_failed = failed;
     }
 
     fn is_shared(&self) -> bool {
@@ -75,18 +73,7 @@ impl Store for PostgresStore {
     }
 
     async fn commit_all(&self, events: Vec<IncomingEvent>) -> Result<Vec<Committed>, StoreError> {
-        // An event without runs is not remembered, but its redelivery may be known.
-        let events = events.into_iter().map(EncodedEvent::new).collect();
-        let (reply, answer) = oneshot::channel();
-        let job = CommitJob {
-            events,
-            result: None,
-            reply,
-        };
-        let request = CommitRequest::Job(Box::new(job));
-        let sent = tokio::time::timeout(thread::SUBMIT_TIMEOUT, self.committer.send(request)).await;
-        sent.map_err(|_| StoreError::Busy)?.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
+        self.submit_events(events).await
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
@@ -96,29 +83,16 @@ impl Store for PostgresStore {
     }
 
     async fn advance_all(&self, advances: Vec<Advance>) -> Vec<Result<(), StoreError>> {
-        let redacts = *self.redacts.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut answers = Vec::with_capacity(advances.len());
-        for advance in advances {
-            let (reply, answer) = oneshot::channel();
-            let job = AdvanceJob {
-                advance,
-                own: self.own.clone(),
-                redacts,
-                before: None,
-                result: None,
-                reply,
-            };
-            let sent = self.committer.send(CommitRequest::Job(Box::new(job))).await;
-            answers.push(sent.map(|()| answer));
-        }
-        let mut results = Vec::with_capacity(answers.len());
-        for answer in answers {
-            results.push(match answer {
-                Ok(answer) => answer.await.unwrap_or_else(|_| Err(stopped())),
-                Err(_) => Err(stopped()),
-            });
-        }
-        results
+        self.submit_advances(advances).await
+    }
+
+    async fn notify_outage(&self, run: RunId, outage: OutageNotice) -> Result<(), StoreError> {
+        let scope = BatchScope::outage(id(run), &outage.receiver);
+        self.in_scope(scope, move |transaction| {
+            let now = transaction.now();
+            transaction.report_outage(run, &outage, now)
+        })
+        .await
     }
 
     async fn retry(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
@@ -132,6 +106,39 @@ impl Store for PostgresStore {
             transaction.cancel(run, now)
         };
         self.on_runs([id(run)], cancel).await
+    }
+
+    async fn suspensions(&self) -> Result<Vec<StoredSuspension>, StoreError> {
+        self.others
+            .submit(|executor| Box::pin(executor.suspensions()))
+            .await
+    }
+
+    async fn change_suspension(&self, change: SuspensionChange) -> Result<Option<i64>, StoreError> {
+        self.others
+            .submit(move |executor| Box::pin(executor.change_suspension(change)))
+            .await
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedRuns>, StoreError> {
+        self.others
+            .submit(|executor| Box::pin(executor.parked()))
+            .await
+    }
+
+    async fn parked_runs(&self, query: ParkedQuery) -> Result<Vec<RunId>, StoreError> {
+        self.others
+            .submit(move |executor| Box::pin(executor.parked_runs(query)))
+            .await
+    }
+
+    async fn release(&self, release: Release) -> Result<u32, StoreError> {
+        let ids: Vec<i64> = release.runs.iter().map(|run| id(*run)).collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let release = move |transaction: &mut WriteTransaction<'_>| transaction.release(&release);
+        self.in_scope(BatchScope::whole_runs(ids), release).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -197,6 +204,12 @@ impl Store for PostgresStore {
         .await
     }
 
+    async fn has_queued_before(&self, time: Timestamp) -> Result<bool, StoreError> {
+        self.others
+            .submit(move |executor| Box::pin(executor.has_queued_before(time)))
+            .await
+    }
+
     async fn oldest_queued_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.others
             .submit(|executor| Box::pin(executor.oldest_queued_at()))
@@ -209,16 +222,10 @@ impl Store for PostgresStore {
             .await
     }
 
-    /// The clock of the database decides, whatever that of a daemon does.
     async fn shift_clock(&self, by: SignedDuration) -> Result<(), StoreError> {
-        match self.shared.time {
-            TimeSource::Database => Ok(()),
-            TimeSource::Caller => {
-                self.others
-                    .submit(move |executor| Box::pin(executor.shift_clock(by)))
-                    .await
-            }
-        }
+        self.others
+            .submit(move |executor| Box::pin(executor.shift_clock(by)))
+            .await
     }
 
     async fn set_revision(&self, revision: Revision) -> Result<RevisionId, StoreError> {
@@ -271,6 +278,16 @@ impl Store for PostgresStore {
             .await
     }
 
+    fn awaited(&self) -> Arc<AwaitedTypes> {
+        self.shared.awaited.load_full()
+    }
+
+    async fn count_waiters(&self) -> Result<u64, StoreError> {
+        self.others
+            .submit(|executor| Box::pin(executor.count_waiters()))
+            .await
+    }
+
     fn archive_unmatched(
         &self,
         event: UnmatchedEvent,
@@ -284,29 +301,7 @@ impl Store for PostgresStore {
     }
 
     fn next_delivery(&self) -> DeliveryId {
-        let now = self.time(Timestamp::now());
-        let millis = now.as_millisecond().unsigned_abs();
-        let slot = self.shared.member().slot.unsigned_abs() * IDS_PER_SLOT;
-        let first = millis * IDS_PER_MILLISECOND + slot;
-        let next = |last: u64| match last >= first && last + 1 < first + IDS_PER_SLOT {
-            true => last + 1,
-            // More in one millisecond than a slot has ids, or the clock was set back.
-            false if last >= first => (last / IDS_PER_MILLISECOND + 1) * IDS_PER_MILLISECOND + slot,
-            false => first,
-        };
-        let mut last = self.last_delivery.load(Ordering::Relaxed);
-        loop {
-            let id = next(last);
-            match self.last_delivery.compare_exchange_weak(
-                last,
-                id,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return DeliveryId(id),
-                Err(current) => last = current,
-            }
-        }
+        self.new_delivery_id()
     }
 
     fn record_delivery(&self, delivery: Delivery) {
@@ -335,6 +330,40 @@ impl Store for PostgresStore {
             .await
     }
 
+    async fn last_ticks(&self) -> Result<Vec<LastTick>, StoreError> {
+        self.others
+            .submit(|executor| Box::pin(executor.last_ticks()))
+            .await
+    }
+
+    async fn note_ticks(&self, ticks: Vec<LastTick>, gone: Vec<String>) -> Result<(), StoreError> {
+        self.others
+            .submit(move |executor| Box::pin(executor.write_ticks(ticks, gone)))
+            .await
+    }
+
+    async fn untraced_runs(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<UntracedRun>, StoreError> {
+        self.others
+            .submit(move |executor| Box::pin(executor.untraced_runs(until, limit)))
+            .await
+    }
+
+    async fn forget_untraced(&self, runs: Vec<UntracedRun>) -> Result<(), StoreError> {
+        self.others
+            .submit(move |executor| Box::pin(executor.forget_untraced(runs)))
+            .await
+    }
+
+    async fn limit_untraced(&self, most: usize) -> Result<u64, StoreError> {
+        self.others
+            .submit(move |executor| Box::pin(executor.limit_untraced(most)))
+            .await
+    }
+
     async fn flush(&self) -> Result<(), StoreError> {
         self.others
             .submit(|executor| Box::pin(executor.write_buffers()))
@@ -342,19 +371,10 @@ impl Store for PostgresStore {
     }
 
     fn health(&self) -> Result<(), String> {
-        self.shared.health.reason().map_or(Ok(()), |why| {
-            Err(format!(
-                "Postgres cannot be written to: {why}; it is tried again every {} s",
-                BEAT.as_secs()
-            ))
-        })
+        self.shared.check(self.committer.capacity())
     }
 
     fn storage(&self) -> StorageUse {
-        StorageUse {
-            bytes: self.shared.used().bytes,
-            lost_events: self.shared.archive.lost.get(),
-            lost_exchanges: self.shared.exchanges.lost.get(),
-        }
+        self.shared.storage()
     }
 }

@@ -121,16 +121,18 @@ async fn config_row(
 ) -> Result<i64, PostgresError> {
     let text = text_row(session, &source.text).await?;
     let environment = serde_json::to_string(&source.environment).expect("a map of texts is JSON");
+    let calendars = serde_json::to_string(&source.calendars).expect("a map of texts is JSON");
     let params = vec![
         digest(source.fingerprint),
         Param::text(&*source.file),
         Param::int(text),
         Param::text(environment),
+        Param::text(calendars),
     ];
     let insert = upsert(
         "configs",
-        "digest, file, text, environment",
-        "$1, $2, $3, $4",
+        "digest, file, text, environment, calendars",
+        "$1, $2, $3, $4, $5",
     );
     session.query(&insert, params).await?;
     let find = "SELECT id FROM configs WHERE digest = $1";

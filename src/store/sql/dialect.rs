@@ -29,9 +29,15 @@ pub const COUNTED: &str =
     "SELECT count(*), min(at), (array_agg(run ORDER BY at, run))[1] FROM gate_admissions
     WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4 AND run <> ?5";
 
-/// The runs of each state. Daemons count them, because Postgres would read every one.
+/// The runs of each state. Daemons count them, because Postgres would read every one. They also count what runs wait for.
 pub const RUNS_BY_STATE: &str = "SELECT state, CAST(sum(count) AS BIGINT) FROM run_counts
-    GROUP BY state HAVING sum(count) > 0";
+    WHERE state <> 'waiters' GROUP BY state HAVING sum(count) > 0";
+
+/// The unfinished runs of rules. Ended ones are in another table.
+pub const UNFINISHED_BY_RULE: &str = "SELECT min(q.rule), r.state, count(*)
+    FROM live_runs r JOIN queues q ON q.id = r.queue
+    WHERE r.state IN ('queued', 'debouncing', 'running', 'retrying', 'waiting')
+    GROUP BY r.queue, r.state";
 
 /// The runs of rules, states and days: of partitions before the first day none is read.
 pub const RULE_DAYS: &str =

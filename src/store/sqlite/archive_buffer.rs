@@ -117,7 +117,7 @@ impl WriteTransaction<'_> {
             events.clear();
         }
         // They count as written once the commit has succeeded, and as lost if it fails.
-        self.state.archiving += events.len() as u64;
+        self.state.buffered.events += events.len() as u64;
         self.state.retention.archived += events.len() as i64;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint,

@@ -14,9 +14,10 @@ const MAX_REASON: usize = 500;
 
 impl WriteTransaction<'_> {
     pub fn write_command(&self, command: &GivenCommand) -> Result<(), StoreError> {
-        let (run, event) = match command.target {
-            CommandTarget::Run(run) => (Some(run.0 as i64), None),
-            CommandTarget::Event(event) => (None, Some(event.0)),
+        let (run, event, target) = match &command.target {
+            CommandTarget::Run(run) => (Some(run.0 as i64), None, None),
+            CommandTarget::Event(event) => (None, Some(event.0), None),
+            CommandTarget::Suspension(target) => (None, None, Some(target.key())),
         };
         let runs = command.result.as_ref().map_or(&[][..], Vec::as_slice);
         let rejected = command.result.as_ref().err();
@@ -24,8 +25,8 @@ impl WriteTransaction<'_> {
             rejected.map(|reason| reason.chars().take(MAX_REASON).collect());
         self.connection
             .prepare_cached(
-                "INSERT INTO commands (at, command, run, event, name, origin, runs, rejected, note)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO commands (at, command, run, event, name, origin, runs, rejected, note, target)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute(params![
                 micros(command.at),
@@ -37,6 +38,7 @@ impl WriteTransaction<'_> {
                 json!(runs).to_string(),
                 rejected,
                 command.by.note,
+                target,
             ])?;
         Ok(())
     }

@@ -1,18 +1,17 @@
 //! Commits events with their planned runs: answers redeliveries, applies the limits, checks the gates. Several
 //! events are committed all or none.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use rusqlite::params;
 
 use super::codec::event::encode_event;
 use super::codec::gate_checks::encode_checks;
 use super::codec::micros;
-use super::deliveries;
 use super::gates::causation::{LoopDecision, LoopOutcome, encode_actors, encode_writes};
+use super::gates::series::PendingArrival;
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
+use super::waiters::plan::NewWaitingRun;
 use crate::store::{
     ArrivalKind, Committed, IncomingEvent, LoopFindings, PlannedRun, ReplayId, RunStatus,
     StoreError,
@@ -22,15 +21,12 @@ use flowtrigger_core::gate::debounce::DebounceCheck;
 use flowtrigger_core::loop_guard::Causation;
 use flowtrigger_core::run::{RunId, RunState};
 
-/// Runs that wait for a time, for each one that the backlog may hold.
-const PARKED_FACTOR: i64 = 10;
-
 /// An incoming event with its JSON, encoded before the writer thread gets it.
 pub struct EncodedEvent {
     pub incoming: IncomingEvent,
-    body: String,
+    pub body: String,
     /// The estimated memory of the event.
-    memory: usize,
+    pub memory: usize,
 }
 
 impl EncodedEvent {
@@ -84,46 +80,6 @@ impl WriteTransaction<'_> {
         Ok(committed)
     }
 
-    /// Rejects the events as a whole, before anything is written, if there is no room for all their runs.
-    fn check_limits(
-        &mut self,
-        events: &[EncodedEvent],
-        known: &[Option<i64>],
-    ) -> Result<(), StoreError> {
-        let incoming = events.iter().map(|event| &event.incoming);
-        let new = incoming.zip(known).filter(|(incoming, known)| {
-            known.is_none() || matches!(incoming.occasion, ArrivalKind::Replay(_))
-        });
-        let planned = new.flat_map(|(incoming, _)| &incoming.planned);
-        let (mut count, mut held_is_full) = (0, false);
-        for planned in planned.filter(|planned| !planned.first_state().is_final()) {
-            count += 1;
-            held_is_full |= self.held_is_full(&planned.rule.name)?;
-        }
-        let (unfinished, parked) = (self.state.count_unfinished(), self.state.count_parked());
-        let backlog = self.state.settings.limits.backlog as i64;
-        // A run that waits for a time only uses disk space, but that is limited too.
-        let full = unfinished + count > backlog || parked + count > backlog * PARKED_FACTOR;
-        match count > 0 && (full || held_is_full) {
-            true => Err(StoreError::Full {
-                unfinished: usize::try_from(unfinished + parked).unwrap_or_default(),
-            }),
-            false => Ok(()),
-        }
-    }
-
-    /// A rule at its limit can have as many held runs as all rules together can have unfinished ones. Beyond
-    /// that its own events are rejected, and those of no other rule.
-    fn held_is_full(&mut self, rule: &str) -> Result<bool, StoreError> {
-        let queue = self.queue(rule)?;
-        let count = |counts: &HashMap<i64, i64>| counts.get(&queue).copied().unwrap_or_default();
-        let limits = &self.state.settings.limits;
-        Ok(
-            count(&self.state.unfinished) >= limits.per_rule_backlog as i64
-                && count(&self.state.held) >= limits.backlog as i64,
-        )
-    }
-
     fn commit(
         &mut self,
         encoded: &EncodedEvent,
@@ -135,7 +91,7 @@ impl WriteTransaction<'_> {
                 return self.redelivered(event, incoming);
             }
             (Some(event), ArrivalKind::Replay(_)) => (event, self.next_generation(event)?),
-            (None, _) if incoming.planned.is_empty() => return Ok(Committed::default()),
+            (None, _) if incoming.planned.is_empty() => return self.commit_unmatched(encoded),
             (None, ArrivalKind::Delivery) => (self.write_event(encoded)?, 0),
             (None, ArrivalKind::Replay(mark)) => match mark.event {
                 Some(stored) => {
@@ -144,6 +100,10 @@ impl WriteTransaction<'_> {
                 }
                 None => (self.write_event(encoded)?, 1),
             },
+        };
+        let continued = match known {
+            Some(_) => Vec::new(),
+            None => self.arrive_first(incoming, event)?,
         };
         let mut runs = Vec::with_capacity(incoming.planned.len());
         let (mut repeated, mut left_out) = (Vec::new(), Vec::new());
@@ -174,40 +134,9 @@ impl WriteTransaction<'_> {
             repeated,
             left_out,
             loops,
+            awaited: false,
+            continued,
         })
-    }
-
-    fn write_event(&mut self, encoded: &EncodedEvent) -> Result<i64, StoreError> {
-        let EncodedEvent {
-            incoming,
-            body,
-            memory,
-        } = encoded;
-        let event = &incoming.event;
-        let id = self.state.next_event()?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body, endpoint,
-                     delivery, delivery_index, id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11, ?12)",
-            )?
-            .execute(params![
-                event.source,
-                event.event_type,
-                event.id,
-                event.key,
-                micros(incoming.received),
-                incoming.revision.0 as i64,
-                body.len() as i64,
-                body,
-                event.endpoint,
-                incoming.delivery.map(|part| deliveries::id(part.delivery)),
-                incoming.delivery.and_then(deliveries::index),
-                id,
-            ])?;
-        let row = self.connection.last_insert_rowid();
-        self.state.events.put(row, event, *memory);
-        Ok(row)
     }
 
     fn plan(
@@ -246,9 +175,15 @@ impl WriteTransaction<'_> {
         let suppressed = match &decision {
             LoopDecision::Suppress(state) => Some(state.clone()),
             LoopDecision::Admit | LoopDecision::AdmitHighRate | LoopDecision::Hold(_) => {
-                self.suppressing_gate(queue, checks, (debounce, window.as_ref()), now)?
+                let times = (incoming.received, now);
+                self.suppressing_gate(queue, checks, (debounce, window.as_ref()), times)?
             }
         };
+        let counted = match suppressed.is_none() {
+            true => self.series_arrival(queue, checks, event, incoming.received)?,
+            false => None,
+        };
+        let suppressed = suppressed.or_else(|| counted.as_ref()?.state());
         let passed = suppressed.is_none();
         let state = match (suppressed, decision.clone()) {
             (Some(state), _) => state,
@@ -268,18 +203,26 @@ impl WriteTransaction<'_> {
             lane: planned.lane.as_deref(),
             state: &state,
             error: None,
-            checks: encode_checks(&planned.asks),
+            checks: encode_checks(&planned.asks, incoming.received),
             lineage,
             actors: guard.and_then(|guard| encode_actors(guard)),
             writes: guard.map(|guard| encode_writes(guard)),
             now,
         })?;
+        let member = WindowMember { run, event, queue };
+        if let Some(counted) = &counted {
+            self.record_arrival(&member, counted, now)?;
+        }
         if let Some(debounce) = debounce {
-            let member = WindowMember { run, event, queue };
             self.add_to_window(&member, (debounce, window), &state, now)?;
         }
         if let ArrivalKind::Replay(_) = incoming.occasion {
             self.readd_to_window(run, event, queue)?;
+        }
+        if !planned.waiters.is_empty() {
+            let new = NewWaitingRun { run, event, rule };
+            let last = counted.as_ref().and_then(PendingArrival::completed_at);
+            self.plan_waiters(new, planned, incoming, (&state, last))?;
         }
         if passed {
             self.admit(queue, checks, run, now)?;
@@ -367,6 +310,8 @@ impl WriteTransaction<'_> {
         if run.state.holds_lane() {
             self.enqueue(id, run.queue, run.lane)?;
         }
-        Ok(RunId(id as u64))
+        let id = RunId(id as u64);
+        self.note_untraced(id, run.state, run.now)?;
+        Ok(id)
     }
 }

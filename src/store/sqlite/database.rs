@@ -1,15 +1,18 @@
 //! Opens the database and upgrades it. A file that cannot be read is never overwritten: a damaged one is set
 //! aside under another name.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
+use super::damage::{DAMAGED, is_damage, set_aside};
+use crate::store::{foreign_owner, free_space};
+
 /// The migrations, oldest first: version N is the result of the first N on an empty file.
-pub(super) const MIGRATIONS: [&str; 13] = [
+pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_loops.sql"),
     include_str!("migrations/0003_flows.sql"),
@@ -23,6 +26,10 @@ pub(super) const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0011_differing_bodies.sql"),
     include_str!("migrations/0012_replayed_events.sql"),
     include_str!("migrations/0013_page.sql"),
+    include_str!("migrations/0014_notices.sql"),
+    include_str!("migrations/0015_suspensions.sql"),
+    include_str!("migrations/0016_traces.sql"),
+    include_str!("migrations/0017_time.sql"),
 ];
 
 /// The version that this program reads and writes.
@@ -30,9 +37,6 @@ pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Prepared statements that are kept.
 const STATEMENTS: usize = 128;
-
-/// A file beside the database: it was found to be damaged while it was in use.
-const DAMAGED: &str = "-damaged";
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +65,24 @@ impl Location {
     /// Size of the database with its log of changes.
     pub fn bytes(&self) -> u64 {
         match self {
-            Location::File(path) => {
-                let size = |path: &Path| path.metadata().map_or(0, |found| found.len());
-                size(path) + size(&beside(path, "-wal")) + size(&beside(path, "-shm"))
-            }
+            Location::File(path) => database_size(path),
             Location::Memory => 0,
         }
     }
+
+    /// Space that is left on the disk, if it is known.
+    pub fn free(&self) -> Option<u64> {
+        match self {
+            Location::File(path) => free_space(path),
+            Location::Memory => None,
+        }
+    }
+}
+
+/// Size of a database file with its log of changes.
+pub fn database_size(path: &Path) -> u64 {
+    let size = |path: &Path| path.metadata().map_or(0, |found| found.len());
+    size(path) + size(&beside(path, "-wal")) + size(&beside(path, "-shm"))
 }
 
 /// Opens the file for writing and creates it if it does not exist.
@@ -135,6 +150,20 @@ impl OpenFailure {
         }
     }
 
+    /// What to do about a file of another user, if the access was denied.
+    fn foreign_file(&self, path: &Path) -> Option<String> {
+        let is_denied = match self {
+            OpenFailure::Sql(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+            ),
+            OpenFailure::Io(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
+            OpenFailure::Newer(_) => false,
+        };
+        let parts = ["", "-wal", "-shm"].map(|part| beside(path, part));
+        is_denied.then(|| foreign_owner(&parts)).flatten()
+    }
+
     fn into_error(self, path: &Path) -> DatabaseOpenError {
         if let OpenFailure::Sql(error) = &self
             && is_damage(error)
@@ -143,8 +172,10 @@ impl OpenFailure {
         }
         let path = path.to_owned();
         let help = match self.is_disk_failure() {
-            true => "free space on the disk, and check the disk",
-            false => "check that the data folder exists and can be written to",
+            true => "free space on the disk, and check the disk".to_owned(),
+            false => self.foreign_file(&path).unwrap_or_else(|| {
+                "check that the data folder exists and can be written to".to_owned()
+            }),
         };
         match self {
             OpenFailure::Newer(found) => DatabaseOpenError::Newer { path, found },
@@ -190,6 +221,9 @@ fn try_open(path: &Path) -> Result<Connection, OpenFailure> {
          PRAGMA journal_size_limit = 16777216;",
     )?;
     migrate(&mut connection, found)?;
+    if (1..VERSION).contains(&found) {
+        tracing::info!(database = %path.display(), from = found, to = VERSION, "database upgraded");
+    }
     Ok(connection)
 }
 
@@ -216,46 +250,7 @@ pub fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Whether the file itself is broken, as opposed to the disk or the folder.
-pub fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-    )
-}
-
-/// Makes the next start set the file aside.
-pub fn mark_damaged(path: &Path) {
-    // Without the mark the next start finds the damage itself.
-    drop(fs::write(beside(path, DAMAGED), ""));
-}
-
-fn set_aside(path: &Path) -> DatabaseOpenError {
-    let aside = (1..)
-        .map(|number| beside(path, &format!(".damaged-{number}")))
-        .find(|free| !free.exists())
-        .unwrap_or_else(|| beside(path, ".damaged"));
-    for part in ["", "-wal", "-shm"] {
-        let from = beside(path, part);
-        if from.exists()
-            && let Err(error) = fs::rename(&from, beside(&aside, part))
-        {
-            return DatabaseOpenError::Unusable {
-                path: path.to_owned(),
-                why: format!(
-                    "it is damaged and cannot be set aside: {error}; move it away by hand"
-                ),
-            };
-        }
-    }
-    drop(fs::remove_file(beside(path, DAMAGED)));
-    DatabaseOpenError::Damaged {
-        path: path.to_owned(),
-        aside,
-    }
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -263,9 +258,11 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::store::sqlite::damage::{damaged_databases, mark_damaged};
 
     fn database_file() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -329,6 +326,7 @@ mod tests {
             assert!(!path.exists());
         }
         assert!(open(&path).is_ok());
+        assert_eq!(damaged_databases(&path).len(), 2);
     }
 
     #[test]

@@ -78,6 +78,8 @@ impl WriteTransaction<'_> {
     /// Writes the buffered requests as rows, and deletes the oldest rows beyond the limits.
     pub fn write_deliveries(&mut self) -> Result<(), StoreError> {
         let DeliveryBatch { new, counted } = self.state.deliveries.take();
+        // They count as written once the commit has succeeded, and as lost if it fails.
+        self.state.buffered.deliveries += new.len() as u64;
         for delivery in &new {
             self.insert_delivery(delivery)?;
             *self.state.delivery_rows.of(delivery.kind()) += 1;

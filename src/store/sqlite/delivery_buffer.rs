@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use super::writer_state::Gauge;
 use crate::store::{Delivery, DeliveryId, DeliveryKind};
 
 /// Requests that one tick writes, apart from the first of each class.
@@ -20,6 +21,8 @@ pub struct DeliveryBuffer {
     buffered: Mutex<BufferedDeliveries>,
     /// The id of the last request.
     last: AtomicU64,
+    pub written: Gauge,
+    pub lost: Gauge,
 }
 
 #[derive(Debug, Default)]

@@ -88,7 +88,7 @@ impl WriteTransaction<'_> {
     pub fn write_exchanges(&mut self) -> Result<(), StoreError> {
         let rows = Arc::clone(&self.state.exchanges).take();
         // They count as written once the commit has succeeded, and as lost if it fails.
-        self.state.recording += rows.len() as u64;
+        self.state.buffered.exchanges += rows.len() as u64;
         for row in rows {
             let url = row.target.as_ref().map(|target| self.url_row(&target.url));
             let receiver = row.origin.as_ref().map(|origin| self.receiver_row(origin));

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use super::database::{self, Location};
+use super::damage::mark_damaged;
+use super::database::Location;
 
 /// After a failed fsync the state of the disk is unknown.
 pub fn unsynced() -> ! {
@@ -26,7 +27,7 @@ pub fn lost(file: &Path) -> ! {
 pub fn damaged(location: &Location) -> ! {
     match location {
         Location::File(path) => {
-            database::mark_damaged(path);
+            mark_damaged(path);
             tracing::error!(
                 database = %path.display(),
                 "the database is damaged; the process ends, and the next start sets the file aside"

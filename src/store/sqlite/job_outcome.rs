@@ -20,6 +20,7 @@ impl JobOutcome {
             Ok(_)
             | Err(
                 StoreError::Full { .. }
+                | StoreError::TooManyWaiters { .. }
                 | StoreError::Busy
                 | StoreError::ClaimLost(_)
                 | StoreError::UnknownRun(_)

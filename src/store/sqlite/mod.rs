@@ -1,12 +1,20 @@
 //! The store on SQLite: one file, or memory for a process that keeps nothing. One thread writes, and shares
 //! one fsync among the changes that arrive together. Nothing is answered before it is on disk.
 
+pub(in crate::store) mod answers;
 pub(in crate::store) mod archive_buffer;
+pub mod backup;
 pub(in crate::store) mod clock;
 pub mod codec;
 mod commands;
 pub(in crate::store) mod commit;
+mod commit_event;
+mod commit_limits;
+mod commits;
+pub mod content;
+mod counters;
 mod current_claims;
+mod damage;
 pub(in crate::store) mod database;
 pub(in crate::store) mod deliveries;
 pub(in crate::store) mod delivery_buffer;
@@ -19,39 +27,47 @@ pub(in crate::store) mod health;
 mod integration_settings;
 mod job_outcome;
 pub(in crate::store) mod minutes;
+mod notices;
+mod open;
 pub(in crate::store) mod queue;
 pub(in crate::store) mod reader;
 mod redaction;
 pub(in crate::store) mod redelivery;
 mod replay;
+pub mod restore;
 pub(in crate::store) mod retention;
 mod revisions;
+pub(in crate::store) mod suspensions;
 #[cfg(test)]
 mod tests;
+mod ticks;
+pub(in crate::store) mod traces;
 pub(in crate::store) mod transaction;
+pub(in crate::store) mod waiters;
 pub(in crate::store) mod writer;
 pub(in crate::store) mod writer_state;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::store::awaited::AwaitedTypes;
 use crate::store::history::EventRowId;
 use crate::store::integration_settings::SettingsScope;
+use crate::store::suspension::{
+    ParkedQuery, ParkedRuns, Release, StoredSuspension, SuspensionChange,
+};
 use crate::store::{
     Advance, ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
-    IncomingEvent, Minute, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus, StorageUse,
-    Store, StoreError, StoreSettings, UnmatchedEvent,
+    IncomingEvent, LastTick, Minute, OutageNotice, Revision, RevisionId, RunRecord, RunStatus,
+    StorageUse, Store, StoreError, UnmatchedEvent, UntracedRun,
 };
 use archive_buffer::ArchiveBuffer;
-use clock::StoreClock;
 use commit::EncodedEvent;
-use current_claims::CurrentClaims;
 use database::Location;
 use delivery_buffer::DeliveryBuffer;
 use exchanges::ExchangeBuffer;
@@ -59,14 +75,13 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::RecordedExchange;
 use health::StoreHealth;
-use queue::recovery::recover;
 use transaction::WriteTransaction;
 use writer::{Durability, Writer};
-use writer_state::WriterState;
 
 pub use clock::VirtualClock;
-pub use database::{DatabaseOpenError, VERSION, version};
-pub use writer::Commits;
+pub use commits::Commits;
+pub use damage::damaged_databases;
+pub use database::{DatabaseOpenError, VERSION, database_size, version};
 
 /// A store on SQLite. Cloning gives another handle to the same one.
 #[derive(Debug, Clone)]
@@ -76,90 +91,8 @@ pub struct SqliteStore {
     deliveries: Arc<DeliveryBuffer>,
     exchanges: Arc<ExchangeBuffer>,
     health: Arc<StoreHealth>,
+    awaited: Arc<ArcSwap<AwaitedTypes>>,
     location: Location,
-}
-
-impl SqliteStore {
-    /// Opens the file, creates it if it does not exist, and queues the runs again that were running. The
-    /// caller must hold the lock of the data folder.
-    pub fn open(
-        path: &Path,
-        settings: StoreSettings,
-    ) -> Result<(Self, RecoveryReport), DatabaseOpenError> {
-        let connection = database::open(path)?;
-        let location = Location::File(path.to_owned());
-        Self::start(connection, location, settings, StoreClock::Machine)
-            .map_err(|error| database::open_error(path, error))
-    }
-
-    /// An empty store in memory, with the same rows and statements and nothing on disk. It keeps its limits
-    /// whatever the configuration says, and no unmatched events; see [`StoreSettings::in_memory`].
-    pub fn in_memory(settings: StoreSettings) -> Result<Self, DatabaseOpenError> {
-        let connection = database::open_in_memory()?;
-        let started = Self::start(connection, Location::Memory, settings, StoreClock::Machine);
-        let (store, _) = started.map_err(database::memory_error)?;
-        Ok(store)
-    }
-
-    /// An empty store in memory whose time is that of a simulation, so that nothing expires before its time there.
-    pub fn in_virtual_time(clock: &VirtualClock) -> Result<Self, DatabaseOpenError> {
-        let connection = database::open_in_memory()?;
-        let settings = StoreSettings::in_memory();
-        let clock = StoreClock::Virtual(clock.clone());
-        let started = Self::start(connection, Location::Memory, settings, clock);
-        let (store, _) = started.map_err(database::memory_error)?;
-        Ok(store)
-    }
-
-    fn start(
-        mut connection: Connection,
-        location: Location,
-        settings: StoreSettings,
-        clock: StoreClock,
-    ) -> rusqlite::Result<(Self, RecoveryReport)> {
-        let archive_buffer = Arc::new(ArchiveBuffer::default());
-        archive_buffer.redact(&settings.redact);
-        let recovered = recover(&mut connection, clock.now())?;
-        let buffer = Arc::clone(&archive_buffer);
-        let mut state = WriterState::new(&connection, location.clone(), settings, buffer)?;
-        state.claims = CurrentClaims::starting_at(clock.now());
-        state.clock = clock;
-        let (deliveries, health) = (Arc::clone(&state.deliveries), Arc::clone(&state.health));
-        let exchanges = Arc::clone(&state.exchanges);
-        deliveries.continue_after(deliveries::last_delivery(&connection)?);
-        let store = Self {
-            writer: Arc::new(Writer::start(connection, state)),
-            archive_buffer,
-            deliveries,
-            exchanges,
-            health,
-            location,
-        };
-        Ok((store, recovered))
-    }
-
-    /// How often it committed, and how long that took.
-    pub fn commits(&self) -> &Commits {
-        &self.writer.commits
-    }
-
-    /// Unmatched events that were archived, and those that were lost.
-    pub fn archived(&self) -> (u64, u64) {
-        (
-            self.archive_buffer.written.get(),
-            self.archive_buffer.lost.get(),
-        )
-    }
-
-    /// Exchanges of attempts that were written, and those that were lost.
-    pub fn recorded(&self) -> (u64, u64) {
-        (self.exchanges.written.get(), self.exchanges.lost.get())
-    }
-
-    /// Bytes of the archived events.
-    pub fn archive_size(&self) -> u64 {
-        self.archive_buffer.size.get()
-    }
 }
 
 impl Store for SqliteStore {
@@ -196,6 +129,14 @@ impl Store for SqliteStore {
         join_all(jobs).await
     }
 
+    async fn notify_outage(&self, run: RunId, outage: OutageNotice) -> Result<(), StoreError> {
+        let report = move |transaction: &mut WriteTransaction<'_>| {
+            let now = transaction.now();
+            transaction.report_outage(run, &outage, now)
+        };
+        self.writer.submit(Durability::Synced, report).await
+    }
+
     async fn retry(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
         let retry = move |transaction: &mut WriteTransaction<'_>| transaction.retry(run, now);
         self.writer.submit(Durability::Synced, retry).await
@@ -207,6 +148,32 @@ impl Store for SqliteStore {
             transaction.cancel(run, now)
         };
         self.writer.submit(Durability::Synced, cancel).await
+    }
+
+    async fn suspensions(&self) -> Result<Vec<StoredSuspension>, StoreError> {
+        let read = |transaction: &mut WriteTransaction<'_>| transaction.suspensions();
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
+    async fn change_suspension(&self, change: SuspensionChange) -> Result<Option<i64>, StoreError> {
+        let write =
+            move |transaction: &mut WriteTransaction<'_>| transaction.change_suspension(&change);
+        self.writer.submit(Durability::Synced, write).await
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedRuns>, StoreError> {
+        let read = |transaction: &mut WriteTransaction<'_>| transaction.parked();
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
+    async fn parked_runs(&self, query: ParkedQuery) -> Result<Vec<RunId>, StoreError> {
+        let read = move |transaction: &mut WriteTransaction<'_>| transaction.parked_runs(&query);
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
+    async fn release(&self, release: Release) -> Result<u32, StoreError> {
+        let release = move |transaction: &mut WriteTransaction<'_>| transaction.release(&release);
+        self.writer.submit(Durability::Synced, release).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -233,6 +200,12 @@ impl Store for SqliteStore {
 
     async fn unfinished(&self, limit: usize) -> Result<Vec<RunStatus>, StoreError> {
         let read = move |transaction: &mut WriteTransaction<'_>| transaction.unfinished(limit);
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
+    async fn has_queued_before(&self, time: Timestamp) -> Result<bool, StoreError> {
+        let read =
+            move |transaction: &mut WriteTransaction<'_>| transaction.has_queued_before(time);
         self.writer.submit(Durability::Buffered, read).await
     }
 
@@ -288,6 +261,17 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Synced, change).await
     }
 
+    fn awaited(&self) -> Arc<AwaitedTypes> {
+        self.awaited.load_full()
+    }
+
+    async fn count_waiters(&self) -> Result<u64, StoreError> {
+        let read = |transaction: &mut WriteTransaction<'_>| {
+            Ok(u64::try_from(transaction.state.waiters).unwrap_or_default())
+        };
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
     fn archive_unmatched(
         &self,
         event: UnmatchedEvent,
@@ -337,6 +321,39 @@ impl Store for SqliteStore {
         self.writer.submit(Durability::Buffered, read).await
     }
 
+    async fn last_ticks(&self) -> Result<Vec<LastTick>, StoreError> {
+        let read = |transaction: &mut WriteTransaction<'_>| transaction.last_ticks();
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
+    async fn note_ticks(&self, ticks: Vec<LastTick>, gone: Vec<String>) -> Result<(), StoreError> {
+        let write =
+            move |transaction: &mut WriteTransaction<'_>| transaction.write_ticks(&ticks, &gone);
+        self.writer.submit(Durability::Synced, write).await
+    }
+
+    async fn untraced_runs(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<UntracedRun>, StoreError> {
+        let read =
+            move |transaction: &mut WriteTransaction<'_>| transaction.untraced_runs(until, limit);
+        self.writer.submit(Durability::Buffered, read).await
+    }
+
+    /// Buffered is enough: a trace that is exported twice is the same.
+    async fn forget_untraced(&self, runs: Vec<UntracedRun>) -> Result<(), StoreError> {
+        let forget =
+            move |transaction: &mut WriteTransaction<'_>| transaction.forget_untraced(&runs);
+        self.writer.submit(Durability::Buffered, forget).await
+    }
+
+    async fn limit_untraced(&self, most: usize) -> Result<u64, StoreError> {
+        let limit = move |transaction: &mut WriteTransaction<'_>| transaction.limit_untraced(most);
+        self.writer.submit(Durability::Buffered, limit).await
+    }
+
     async fn flush(&self) -> Result<(), StoreError> {
         let write = |transaction: &mut WriteTransaction<'_>| {
             transaction.write_archive_buffer()?;
@@ -348,13 +365,20 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn probe(&self) {
+        let nothing = |_: &mut WriteTransaction<'_>| Ok(());
+        drop(self.writer.submit(Durability::Buffered, nothing).await);
+    }
+
     fn health(&self) -> Result<(), String> {
-        self.health.check()
+        self.health.check()?;
+        self.writer.check()
     }
 
     fn storage(&self) -> StorageUse {
         StorageUse {
             bytes: self.location.bytes(),
+            free: self.location.free(),
             lost_events: self.archive_buffer.lost.get(),
             lost_exchanges: self.exchanges.lost.get(),
         }

@@ -7,6 +7,7 @@ use super::codec::event::{decode_event, encode_event};
 use super::codec::load_error::RowLoadError;
 use super::transaction::WriteTransaction;
 use crate::store::StoreError;
+use flowtrigger_core::event::{EMPTY_EVENT, Event};
 use flowtrigger_core::path::redact::{is_redacted, redacted};
 use flowtrigger_core::run::{RunId, RunState};
 
@@ -23,7 +24,43 @@ impl WriteTransaction<'_> {
         for event in self.window_events(run.0 as i64)? {
             self.redact_event(event)?;
         }
+        self.redact_arrived(run)
+    }
+
+    /// Rewrites the events that a run waited for, where its log and its inbox have them.
+    fn redact_arrived(&self, run: RunId) -> Result<(), StoreError> {
+        for table in ["log_entries", "inbox"] {
+            let sql = format!("SELECT detail FROM {table} WHERE run = ?1 AND kind = 'arrived'");
+            let details: Vec<String> = {
+                let mut statement = self.connection.prepare_cached(&sql)?;
+                let details = statement.query_map([run.0 as i64], |row| row.get(0))?;
+                details.collect::<Result<_, _>>()?
+            };
+            for detail in details {
+                let Some(redacted) = self.redacted_detail(&detail) else {
+                    continue;
+                };
+                let sql = format!(
+                    "UPDATE {table} SET detail = ?3 WHERE run = ?1 AND kind = 'arrived' AND detail = ?2"
+                );
+                self.connection.prepare_cached(&sql)?.execute(params![
+                    run.0 as i64,
+                    detail,
+                    redacted
+                ])?;
+            }
+        }
         Ok(())
+    }
+
+    /// `None` if it has no field to remove.
+    fn redacted_detail(&self, detail: &str) -> Option<String> {
+        let event = Event {
+            body: serde_json::from_str(detail).ok()?,
+            ..EMPTY_EVENT.clone()
+        };
+        let redacted = redacted(&event, &self.state.settings.redact)?;
+        Some(redacted.body.to_string())
     }
 
     /// Rewrites the row of an event if none of its runs needs it.
@@ -73,7 +110,7 @@ impl WriteTransaction<'_> {
             [run.0 as i64],
             |row| row.get(0),
         )?;
-        let collected = self.window_events(run.0 as i64)?;
+        let collected = self.collected_events(run.0 as i64)?;
         for row in std::iter::once(own).chain(collected) {
             match self.event(row) {
                 Ok(event) if is_redacted(&event) => return Err(StoreError::Redacted(run.0)),

@@ -32,6 +32,14 @@ impl WriteTransaction<'_> {
         Ok(find_original(self.connection, names, received)?)
     }
 
+    /// The row of an event that was stored before because runs may wait for its type.
+    pub fn known_awaited(&self, incoming: &IncomingEvent) -> Result<Option<i64>, StoreError> {
+        let event = &incoming.event;
+        let names = (event.endpoint.as_str(), event.id.as_str());
+        let received = Some(micros(incoming.received));
+        Ok(find_with(self.connection, "awaited = 1", names, received)?)
+    }
+
     /// When the event of a row was received first.
     fn received(&self, EventRowId(row): EventRowId) -> Result<i64, StoreError> {
         let sql = "SELECT received FROM events WHERE id = ?1";
@@ -73,6 +81,8 @@ impl WriteTransaction<'_> {
             repeated: Vec::new(),
             left_out: Vec::new(),
             loops: LoopFindings::default(),
+            awaited: false,
+            continued: Vec::new(),
         })
     }
 }
@@ -81,15 +91,29 @@ impl WriteTransaction<'_> {
 /// an equal body within the window around `received`.
 pub fn find_original<D: SqlDatabase>(
     database: &D,
+    names: (&str, &str),
+    received: Option<i64>,
+) -> Result<Option<i64>, D::Error> {
+    find_with(database, "matched = 1", names, received)
+}
+
+/// The same among the events for which a condition is true.
+fn find_with<D: SqlDatabase>(
+    database: &D,
+    condition: &str,
     (endpoint, id): (&str, &str),
     received: Option<i64>,
 ) -> Result<Option<i64>, D::Error> {
-    let sql = "SELECT id FROM events INDEXED BY events_by_id
-        WHERE event_id = ?2 AND endpoint = ?1 AND matched = 1";
-    let known = database.first(sql, sql::params![endpoint, id], |row| row.get(0))?;
+    let sql = format!(
+        "SELECT id FROM events INDEXED BY events_by_id
+         WHERE event_id = ?2 AND endpoint = ?1 AND {condition}"
+    );
+    let known = database.first(&sql, sql::params![endpoint, id], |row| row.get(0))?;
     match (known, body_hash(id), received) {
         (Some(known), _, _) => Ok(Some(known)),
-        (None, Some(hash), Some(received)) => find_equal_body(database, endpoint, hash, received),
+        (None, Some(hash), Some(received)) => {
+            find_equal_body(database, condition, (endpoint, hash), received)
+        }
         (None, _, _) => Ok(None),
     }
 }
@@ -98,16 +122,18 @@ pub fn find_original<D: SqlDatabase>(
 /// have been set back since.
 fn find_equal_body<D: SqlDatabase>(
     database: &D,
-    endpoint: &str,
-    hash: &str,
+    condition: &str,
+    (endpoint, hash): (&str, &str),
     received: i64,
 ) -> Result<Option<i64>, D::Error> {
     let window = i64::try_from(EQUAL_BODIES_WINDOW.as_micros()).unwrap_or(i64::MAX);
     // Ids with this hash are the hash itself, and the hash with `-` and a text behind it.
-    let sql = "SELECT id FROM events INDEXED BY events_by_id
-        WHERE event_id >= ?2 AND event_id < ?3 AND endpoint = ?1 AND matched = 1
-            AND received > ?4 AND received < ?5
-        ORDER BY received LIMIT 1";
+    let sql = format!(
+        "SELECT id FROM events INDEXED BY events_by_id
+         WHERE event_id >= ?2 AND event_id < ?3 AND endpoint = ?1 AND {condition}
+             AND received > ?4 AND received < ?5
+         ORDER BY received LIMIT 1"
+    );
     let values = sql::params![
         endpoint,
         hash,
@@ -115,7 +141,7 @@ fn find_equal_body<D: SqlDatabase>(
         received.saturating_sub(window),
         received.saturating_add(window),
     ];
-    database.first(sql, values, |row| row.get(0))
+    database.first(&sql, values, |row| row.get(0))
 }
 
 fn compare(stored: &Event, received: &Event) -> BodyComparison {

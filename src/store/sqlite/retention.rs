@@ -74,9 +74,12 @@ impl WriteTransaction<'_> {
         if moves {
             self.move_cutoffs(now)?;
             self.delete_unreferenced()?;
+            self.delete_unused_subjects()?;
             self.delete_old_deliveries()?;
             self.delete_unused_receivers()?;
-            self.delete_commands_before(self.fact("runs until")?.unwrap_or(i64::MIN))?;
+            let runs_until = self.fact("runs until")?.unwrap_or(i64::MIN);
+            self.delete_commands_before(runs_until)?;
+            self.delete_counted_before(runs_until)?;
         }
         let deleted = self.delete_old(now, batch)?;
         self.state.retention.behind = deleted >= ROWS_PER_JOB;
@@ -140,6 +143,8 @@ impl WriteTransaction<'_> {
             "DELETE FROM gate_admissions WHERE until < ?1",
             [micros(now)],
         )?;
+        self.delete_notice_windows(now)?;
+        self.forget_closed(now)?;
         Ok(deleted)
     }
 
@@ -196,6 +201,8 @@ impl WriteTransaction<'_> {
             let delete = |sql: &str, id: &i64| self.connection.prepare_cached(sql)?.execute([id]);
             let collected = self.window_events(*run)?;
             delete("DELETE FROM log_entries WHERE run = ?1", run)?;
+            self.delete_waiters(*run)?;
+            delete("DELETE FROM counted_events WHERE run = ?1", run)?;
             self.delete_exchanges(*run)?;
             delete("DELETE FROM runs WHERE id = ?1", run)?;
             if *generation > 0 {
@@ -270,7 +277,7 @@ impl WriteTransaction<'_> {
         let revisions = self.connection.execute(
             "DELETE FROM revisions
              WHERE id NOT IN (SELECT value FROM json_each(?1))
-                 AND id <> (SELECT id FROM revisions ORDER BY since DESC, id DESC LIMIT 1)
+                 AND id NOT IN (SELECT revision FROM activations ORDER BY id DESC LIMIT 1)
                  AND NOT EXISTS (SELECT 1 FROM events WHERE events.revision = revisions.id)",
             [serde_json::json!(active).to_string()],
         )?;

@@ -13,6 +13,7 @@ impl WriteTransaction<'_> {
     /// A store in memory keeps its own limits and stores no texts: runs have their rules, and there is no
     /// later process to ask which rules evaluated an event.
     pub fn set_revision(&mut self, revision: &Revision) -> Result<RevisionId, StoreError> {
+        self.register_subjects(&revision.awaited)?;
         if self.state.location == Location::Memory {
             self.state
                 .settings

@@ -10,7 +10,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::codec;
 use super::codec::event::decode_event;
 use super::codec::load_error::RowLoadError;
-use super::database::{self, Location};
+use super::damage::is_damage;
+use super::database::Location;
 use super::writer_state::WriterState;
 use crate::store::sql::{self, SqlDatabase};
 use crate::store::{RowError, StoreError};
@@ -166,9 +167,16 @@ impl<'c> WriteTransaction<'c> {
         let text = self.text(fingerprint(&[source.text.as_bytes()]), &source.text)?;
         let environment =
             serde_json::to_string(&source.environment).expect("a map of texts is JSON");
+        let calendars = serde_json::to_string(&source.calendars).expect("a map of texts is JSON");
         self.connection.execute(
-            "INSERT INTO configs (digest, file, text, environment) VALUES (?1, ?2, ?3, ?4)",
-            params![source.fingerprint, &*source.file, text, environment],
+            "INSERT INTO configs (digest, file, text, environment, calendars) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                source.fingerprint,
+                &*source.file,
+                text,
+                environment,
+                calendars
+            ],
         )?;
         Ok(self.connection.last_insert_rowid())
     }
@@ -197,22 +205,22 @@ pub fn config_source<D: SqlDatabase>(
     row: i64,
 ) -> Result<Result<config::ConfigSource, RowError>, D::Error> {
     let unreadable = RowError("configuration of a run");
-    let sql =
-        "SELECT file, texts.text, environment FROM configs JOIN texts ON texts.id = configs.text
-        WHERE configs.id = ?1";
+    let sql = "SELECT file, texts.text, environment, calendars
+        FROM configs JOIN texts ON texts.id = configs.text WHERE configs.id = ?1";
     let found = database.first(sql, sql::params![row], |row| {
         Ok((
             row.get::<String>(0)?,
             row.get::<String>(1)?,
             row.get::<String>(2)?,
+            row.get::<String>(3)?,
         ))
     })?;
-    let source = found.and_then(|(file, text, environment)| {
-        let environment = serde_json::from_str(&environment).ok()?;
-        Some(config::ConfigSource::new(
+    let source = found.and_then(|(file, text, environment, calendars)| {
+        Some(config::ConfigSource::with_calendars(
             file.into(),
             text.into(),
-            environment,
+            serde_json::from_str(&environment).ok()?,
+            serde_json::from_str(&calendars).ok()?,
         ))
     });
     Ok(source.ok_or(unreadable))
@@ -235,7 +243,7 @@ fn make_room<K, V>(cache: &mut HashMap<K, V>, capacity: usize) {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        match database::is_damage(&error) {
+        match is_damage(&error) {
             true => StoreError::Damaged(error.to_string()),
             false => StoreError::Broken(error.to_string()),
         }

@@ -3,7 +3,6 @@
 //! fsync ends the process, because the state of the disk is unknown then.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,12 +10,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
-use super::database::{self, Location};
+use super::commits::Commits;
+use super::damage::is_damage;
+use super::database::Location;
 use super::fatal::{self, EndOnPanic};
 use super::file_identity::FileIdentity;
 use super::job_outcome::JobOutcome;
 use super::transaction::WriteTransaction;
-use super::writer_state::WriterState;
+use super::writer_state::{BufferedRows, WriterState};
 use crate::store::StoreError;
 
 /// Jobs that wait for the thread. One commit takes them all; more than this means that the disk is
@@ -52,25 +53,6 @@ struct JobResult {
 struct Job {
     durability: Durability,
     work: Work,
-}
-
-/// How often the thread committed, and how long that took: for the metrics.
-#[derive(Debug, Default)]
-pub struct Commits {
-    pub count: AtomicU64,
-    pub micros: AtomicU64,
-    /// Jobs that were answered by those commits.
-    pub orders: AtomicU64,
-}
-
-impl Commits {
-    /// Counts a commit that answered some jobs.
-    pub fn count(&self, jobs: usize, took: Duration) {
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.micros.fetch_add(took, Ordering::Relaxed);
-        self.orders.fetch_add(jobs as u64, Ordering::Relaxed);
-    }
 }
 
 /// Submits jobs to the thread. When it is dropped, the thread ends and leaves the file checkpointed.
@@ -125,6 +107,12 @@ impl Writer {
         }
     }
 
+    /// Why an event would be rejected now although the disk rejected nothing.
+    pub fn check(&self) -> Result<(), String> {
+        let free = self.jobs.as_ref().map_or(0, mpsc::Sender::capacity);
+        self.commits.progress.check(free)
+    }
+
     fn jobs(&self) -> Result<&mpsc::Sender<Job>, StoreError> {
         self.jobs.as_ref().ok_or_else(stopped)
     }
@@ -148,6 +136,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (job, answer) = job(durability, work);
         let sent = tokio::time::timeout(SUBMIT_TIMEOUT, self.jobs()?.send(job)).await;
+        self.commits.progress.note_submission(&sent);
         sent.map_err(|_| StoreError::Busy)?.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
@@ -245,6 +234,8 @@ impl WriterThread {
 
     fn commit(&mut self, batch: Vec<Job>) {
         let began = Instant::now();
+        let commits = Arc::clone(&self.commits);
+        let _in_progress = commits.progress.begin();
         let (count, durability) = (batch.len(), durability_of(&batch));
         let changes = self.connection.total_changes();
         let mut replies = Vec::with_capacity(batch.len());
@@ -293,13 +284,15 @@ impl WriterThread {
     /// Executes one job in its own savepoint, so that its failure does not affect the others.
     fn execute(&mut self, job: Job) -> rusqlite::Result<JobReply> {
         self.statement("SAVEPOINT job")?;
-        let before = (self.state.archiving, self.state.recording);
+        let before = self.state.buffered;
         let claims = self.state.claims.changes();
         let mut transaction = WriteTransaction::new(&self.connection, &mut self.state);
         let result = (job.work)(&mut transaction);
         let failure = result.failure.as_deref().unwrap_or(WRITE_FAILED);
         match result.outcome {
-            JobOutcome::Failed => self.state.health.fail(failure),
+            JobOutcome::Failed => {
+                self.state.health.fail(failure, Instant::now());
+            }
             JobOutcome::Damaged => fatal::damaged(&self.state.location),
             JobOutcome::Done => {
                 self.statement("RELEASE job")?;
@@ -315,12 +308,7 @@ impl WriterThread {
         }
         self.connection
             .execute_batch("ROLLBACK TO job; RELEASE job")?;
-        let (archiving, recording) = before;
-        let lost = self.state.archiving - archiving;
-        self.state.archive_buffer.lost.add(lost);
-        let lost = self.state.recording - recording;
-        self.state.exchanges.lost.add(lost);
-        (self.state.archiving, self.state.recording) = before;
+        self.state.lose_buffered_since(before);
         self.state.claims.undo_to(claims);
         self.state.reload(&self.connection)?;
         Ok(result.reply)
@@ -328,27 +316,20 @@ impl WriterThread {
 
     /// Updates the numbers of the buffers once it is known whether their rows were committed.
     fn count_buffered(&mut self, result: BufferResult) {
-        let events = std::mem::take(&mut self.state.archiving);
-        let exchanges = std::mem::take(&mut self.state.recording);
-        let (archive, recorded) = (&self.state.archive_buffer, &self.state.exchanges);
         match result {
-            BufferResult::Written => {
-                archive.written.add(events);
-                recorded.written.add(exchanges);
-            }
-            BufferResult::Lost => {
-                archive.lost.add(events);
-                recorded.lost.add(exchanges);
-            }
+            BufferResult::Written => self.state.count_buffered(),
+            BufferResult::Lost => self.state.lose_buffered_since(BufferedRows::default()),
         }
+        let archive = &self.state.archive_buffer;
         archive
             .size
             .set(self.state.archived.try_into().unwrap_or_default());
     }
 
     fn roll_back(&mut self, error: &rusqlite::Error) -> StoreError {
-        tracing::error!(%error, "store commit failed");
-        self.state.health.fail(&error.to_string());
+        if self.state.health.fail(&error.to_string(), Instant::now()) {
+            tracing::error!(%error, "store commit failed");
+        }
         self.end_if_unrecoverable(error);
         if !self.connection.is_autocommit() {
             drop(self.connection.execute_batch("ROLLBACK"));
@@ -375,7 +356,7 @@ impl WriterThread {
         if unsynced {
             fatal::unsynced();
         }
-        if database::is_damage(error) {
+        if is_damage(error) {
             fatal::damaged(&self.state.location);
         }
     }

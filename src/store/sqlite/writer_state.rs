@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -19,6 +20,8 @@ use super::exchanges::ExchangeBuffer;
 use super::health::StoreHealth;
 use super::queue::transition::holds_lane;
 use super::retention::TickCounter;
+use super::waiters::subjects::{RegisteredSubjects, read_subjects};
+use crate::store::awaited::AwaitedTypes;
 use crate::store::{StoreError, StoreSettings};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::fingerprint::Fingerprint;
@@ -40,6 +43,8 @@ pub struct WriterState {
     pub health: Arc<StoreHealth>,
     /// The position of the newest run.
     pub last_position: i64,
+    /// Since when this store has received events: since its first claim.
+    pub receiving_since: Option<Timestamp>,
     /// The queue that a run was claimed from last.
     pub last_served: i64,
     /// Runs by state.
@@ -51,6 +56,12 @@ pub struct WriterState {
     /// Per queue: runs that are held.
     pub held: HashMap<i64, i64>,
     pub suspects: i64,
+    /// Events that runs wait for and that are not decided.
+    pub waiters: i64,
+    /// What runs wait for, as everyone sees it.
+    pub awaited: Arc<ArcSwap<AwaitedTypes>>,
+    /// What the rules in use wait for, once a revision is set.
+    pub registered: Option<RegisteredSubjects>,
     /// Of the runs that are running.
     pub claims: CurrentClaims,
     /// Bytes of unmatched events.
@@ -59,10 +70,8 @@ pub struct WriterState {
     pub unsynced: bool,
     /// Revisions that events may still arrive with: the newest last.
     pub revisions: VecDeque<i64>,
-    /// Unmatched events that the current transaction writes, or loses if it fails.
-    pub archiving: u64,
-    /// Exchanges that the current transaction writes, or loses if it fails.
-    pub recording: u64,
+    /// What the current transaction writes of the buffers, or loses if it fails.
+    pub buffered: BufferedRows,
     pub retention: TickCounter,
     pub queues: HashMap<String, i64>,
     pub versions: HashMap<Fingerprint, i64>,
@@ -75,6 +84,15 @@ pub struct WriterState {
     pub reserved: Option<ReservedNumbers>,
     /// When events are committed, by the clock that gates count with; `None` for the time of their receipt.
     pub committed_at: Option<Timestamp>,
+}
+
+/// Rows that were taken from the buffers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BufferedRows {
+    /// Unmatched events.
+    pub events: u64,
+    pub exchanges: u64,
+    pub deliveries: u64,
 }
 
 /// Numbers for new rows, in ascending order.
@@ -102,18 +120,21 @@ impl WriterState {
             delivery_rows: DeliveryRows::default(),
             health: Arc::default(),
             last_position: 0,
+            receiving_since: None,
             last_served: 0,
             counts: HashMap::new(),
             unfinished: HashMap::new(),
             running: HashMap::new(),
             held: HashMap::new(),
             suspects: 0,
+            waiters: 0,
+            awaited: Arc::default(),
+            registered: None,
             claims: CurrentClaims::default(),
             archived: 0,
             unsynced: false,
             revisions: VecDeque::new(),
-            archiving: 0,
-            recording: 0,
+            buffered: BufferedRows::default(),
             retention: TickCounter::default(),
             queues: HashMap::new(),
             versions: HashMap::new(),
@@ -135,6 +156,9 @@ impl WriterState {
         self.suspects = number("SELECT count(*) FROM runs WHERE suspect = 1")?;
         self.archived = number("SELECT coalesce(sum(size), 0) FROM events WHERE matched = 0")?;
         self.delivery_rows = DeliveryRows::count(connection)?;
+        self.waiters =
+            number("SELECT coalesce((SELECT value FROM facts WHERE name = 'waiters'), 0)")?;
+        self.awaited.store(Arc::new(read_subjects(connection)?));
         self.counts.clear();
         for state in STATES {
             let sql = format!("SELECT count(*) FROM runs WHERE state = '{state}'");
@@ -148,6 +172,24 @@ impl WriterState {
         self.configs.clear();
         self.events = EventCache::default();
         Ok(())
+    }
+
+    /// Counts as lost what the transaction has taken from the buffers since then: it was rolled back to that point.
+    pub fn lose_buffered_since(&mut self, before: BufferedRows) {
+        let taken = std::mem::replace(&mut self.buffered, before);
+        let (archive, exchanges) = (&self.archive_buffer, &self.exchanges);
+        archive.lost.add(taken.events - before.events);
+        exchanges.lost.add(taken.exchanges - before.exchanges);
+        let lost = taken.deliveries - before.deliveries;
+        self.deliveries.lost.add(lost);
+    }
+
+    /// Counts as written what the transaction has taken from the buffers: it was committed.
+    pub fn count_buffered(&mut self) {
+        let taken = std::mem::take(&mut self.buffered);
+        self.archive_buffer.written.add(taken.events);
+        self.exchanges.written.add(taken.exchanges);
+        self.deliveries.written.add(taken.deliveries);
     }
 
     /// New events are evaluated by this revision; those that were received before may still arrive with an

@@ -103,6 +103,41 @@ fn a_longer_retry_after_overrides_the_schedule() {
     assert!(began.elapsed().as_secs_f64() >= 1.0);
 }
 
+/// A sandbox whose receiver is attempted quickly again in an outage.
+fn with_quick_outages(receiver: &Receiver) -> Sandbox {
+    let sandbox = sandbox_with_flow(&http(receiver.port, ""));
+    let config =
+        "outgoing: { allow: [127.0.0.1], retry: { for: 1m, backoff: 10ms, max_delay: 10ms } }\n";
+    sandbox.write("flowtrigger.yaml", config);
+    sandbox
+}
+
+#[test]
+fn an_outage_ends_a_run_after_five_attempts() {
+    let receiver = Receiver::with_status(|_| 503);
+    let (run, output) = run_in(&with_quick_outages(&receiver), &urgent(1));
+    assert_eq!(run["state"], "dead", "{output:?}");
+    assert_eq!(
+        (&run["steps"][0]["attempts"], receiver.count()),
+        (&json!(5), 5)
+    );
+}
+
+#[test]
+fn wait_makes_further_attempts_in_an_outage() {
+    let receiver = Receiver::ok();
+    receiver.next_statuses(&[503; 8]);
+    let sandbox = with_quick_outages(&receiver);
+    let arguments = ["run", "--wait", "--format", "json", "-"];
+    let output = sandbox.run_with_input(&arguments, &urgent(1).to_string());
+    let run = &output.json_lines()[0]["runs"][0];
+    assert_eq!(
+        (&run["state"], &run["steps"][0]["attempts"]),
+        (&json!("done"), &json!(9)),
+        "{output:?}"
+    );
+}
+
 #[test]
 fn a_permanent_status_is_not_retried() {
     for (answer, parts) in [

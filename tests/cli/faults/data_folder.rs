@@ -149,11 +149,84 @@ fn a_deleted_database_is_not_written_to() {
 }
 
 #[test]
+fn a_log_without_its_database_is_kept_and_used_when_the_file_is_back() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let mut daemon = DaemonProcess::start(&sandbox);
+    daemon.accept("support", &urgent(1));
+    daemon.wait_until_idle();
+    let (database, elsewhere) = (sandbox.database(), sandbox.path("elsewhere.db"));
+    std::fs::rename(&database, &elsewhere).unwrap();
+    assert_eq!(daemon.wait_for_exit(), Some(5), "{}", daemon.log());
+    let log = std::fs::read(sandbox.path("data/flowtrigger.db-wal")).unwrap();
+    assert!(!log.is_empty());
+    let parts = &[
+        "flowtrigger.db` does not exist or is empty",
+        "flowtrigger.db-wal` has events that were accepted",
+        "put the file back beside the log",
+    ];
+    for command in [
+        &["daemon", "--listen", "127.0.0.1:0"][..],
+        &["runs", "list"],
+        &["backup", "copy.db"],
+        &["restore", "--in-place"],
+    ] {
+        sandbox.run(command).expect_stderr(5, parts);
+        assert!(!database.exists(), "{command:?}");
+    }
+    // SQLite deletes the log of an empty file too.
+    std::fs::write(&database, "").unwrap();
+    sandbox
+        .run(&["daemon", "--listen", "127.0.0.1:0"])
+        .expect_stderr(5, parts);
+    let kept = std::fs::read(sandbox.path("data/flowtrigger.db-wal")).unwrap();
+    assert!(kept == log);
+    std::fs::rename(&elsewhere, &database).unwrap();
+    sandbox
+        .run(&["runs", "list"])
+        .expect_stdout(0, &["done", "on-urgent"]);
+}
+
+#[test]
 fn a_database_that_is_deleted_under_an_idle_daemon_ends_it() {
     let sandbox = sandbox_with_flow(NOTE);
     let mut daemon = DaemonProcess::start(&sandbox);
     std::fs::rename(sandbox.path("data"), sandbox.path("elsewhere")).unwrap();
     assert_eq!(daemon.wait_for_exit(), Some(5), "{}", daemon.log());
+}
+
+#[test]
+fn the_log_has_the_version_of_the_program_and_the_upgrade_of_a_database() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let old = sandbox.path("old.db");
+    let connection = rusqlite::Connection::open(&old).unwrap();
+    let first = include_str!("../../../src/store/sqlite/migrations/0001_start.sql");
+    connection.execute_batch(first).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let newest = flowtrigger::store::sqlite::VERSION;
+    // A restore without `--resume` opens the file, and so upgrades it.
+    for (arguments, version) in [
+        (&["restore", "old.db", "--data", "held"][..], newest),
+        (&["restore", "old.db", "--resume"], 1),
+    ] {
+        let restored = sandbox.run(arguments);
+        let lines = restored.stdout.lines();
+        let line = lines
+            .map(str::trim)
+            .find(|line| line.starts_with("schema version"));
+        assert!(
+            line.is_some_and(|line| line.ends_with(&format!(" {version}"))),
+            "{restored:?}"
+        );
+    }
+    let daemon = DaemonProcess::start(&sandbox);
+    let upgraded = daemon.expect_message("database upgraded");
+    assert_eq!(
+        (&upgraded["from"], &upgraded["to"]),
+        (&1.into(), &newest.into())
+    );
+    let listening = daemon.expect_message("listening");
+    assert_eq!(listening["version"], env!("CARGO_PKG_VERSION"));
 }
 
 /// Overwrites the first page of a table.
@@ -199,6 +272,13 @@ fn damage_found_in_use_ends_the_daemon_and_the_file_is_set_aside() {
     refused.expect_stderr(5, &["set aside", "flowtrigger.db.damaged-1"]);
     let mut fresh = DaemonProcess::start(&sandbox);
     assert_eq!(fresh.post("/events/support", &event).status(), 200);
+    // Each start says so, until the file is moved away.
+    fresh.expect_message("a damaged database was set aside, and this one began empty");
+    let status = || sandbox.run(&["status"]);
+    let aside = sandbox.path("data/flowtrigger.db.damaged-1");
+    status().expect_stdout(0, &["was set aside as", "flowtrigger.db.damaged-1"]);
+    std::fs::rename(&aside, sandbox.path("elsewhere.db")).unwrap();
+    assert!(!status().stdout.contains("set aside"));
     fresh.signal(Signal::TERM);
     assert_eq!(fresh.wait_for_exit(), Some(0));
 }

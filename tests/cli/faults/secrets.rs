@@ -195,3 +195,40 @@ fn a_secret_that_cannot_be_sent_is_named_and_not_shown() {
         "{output:?}"
     );
 }
+
+/// The value is in a file of the folder that systemd names, and nowhere else.
+#[test]
+fn a_credential_of_the_service_manager_is_a_secret() {
+    let receiver = Receiver::with_status(|_| 200);
+    let flow = format!(
+        "- name: call\n  http: {{ method: POST, url: 'http://127.0.0.1:{}/', headers: {{ X-Key: '{{{{ secret.KEY }}}}' }} }}\n",
+        receiver.port
+    );
+    let sandbox = sandbox_with_flow(&flow);
+    let config = |source: &str| {
+        let secrets = format!("secrets: {{ KEY: {{ {source} }} }}\n");
+        let outgoing = "outgoing: { allow: [127.0.0.1] }\n";
+        sandbox.write("flowtrigger.yaml", format!("{outgoing}{secrets}"));
+    };
+    config("credential: desk-key");
+    sandbox.run_daemon().expect_stderr(
+        3,
+        &["secret `KEY`: the credential `desk-key` is not available: `CREDENTIALS_DIRECTORY` is not set; add `LoadCredential=desk-key:FILE`"],
+    );
+    sandbox.run(&["check"]).expect_stdout(
+        0,
+        &[
+            "`desk-key` is not available",
+            "LoadCredential=desk-key:FILE",
+        ],
+    );
+    sandbox.write("credentials/desk-key", "from systemd\n");
+    let folder = sandbox.path("credentials").display().to_string();
+    let sandbox = sandbox.with_env("CREDENTIALS_DIRECTORY", &folder);
+    let output = sandbox.run_with_input(&["run", "-"], &urgent(1).to_string());
+    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(
+        receiver.wait_for(1)[0].header("x-key"),
+        Some("from systemd")
+    );
+}

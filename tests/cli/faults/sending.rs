@@ -1,5 +1,6 @@
 //! `send` and `sign` with a daemon that verifies signatures.
 
+use flowtrigger_core::config::verification::preset::PRESETS;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::program::Output;
 use flowtrigger_testing::sandbox::Sandbox;
@@ -40,6 +41,107 @@ fn sent_events_pass_verification() {
     let places: Vec<&Value> = told.iter().map(|line| &line["place"]).collect();
     assert_eq!(places, ["lines:1", "lines:2", "list.json:1", "list.json:1"]);
     assert!(told.iter().all(|line| line["answer"]["accepted"] == true));
+}
+
+/// A sample says with which headers and query its event came; the body is sent without them, whether or not the source
+/// reads them.
+#[test]
+fn the_request_of_a_sample_is_sent_as_a_request() {
+    let sandbox = prepared(
+        "sources:
+  plain: { event_type: made, id: id }
+  reading: { event_type: { header: X-Kind }, id: id, key: { query: ticket } }
+",
+    );
+    let daemon = DaemonProcess::start(&sandbox);
+    let request = json!({"headers": {"x-kind": "made"}, "query": {"ticket": "7"}});
+    let event = json!({"$request": request, "id": "1"});
+    sandbox.write("event.json", event.to_string());
+    for source in ["plain", "reading"] {
+        let output = send(&sandbox, &daemon, &["--source", source, "event.json"]);
+        output.expect_stdout(0, &["event.json:1: accepted, event 1"]);
+    }
+}
+
+/// A private key, with which an Ed25519 scheme can sign.
+const PRIVATE_KEY: &str = "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+const PUBLIC_KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+
+/// A source for every sender in the table, and for tokens in other places.
+fn every_sender() -> String {
+    let secret = |name: &str| match name {
+        "standard_webhooks" | "svix" | "gitlab_signed" => "WHSEC",
+        "discord" => "PRIVATE",
+        _ => "KEY",
+    };
+    let presets = PRESETS.iter().map(|preset| {
+        let name = preset.name;
+        format!(
+            "  of-{name}: {{ decoder: support, verify: {name}, secrets: {} }}\n",
+            secret(name)
+        )
+    });
+    let presets: String = presets.collect();
+    format!(
+        "sources:\n{presets}  board: {{ decoder: support, verify: {{ token: {{ header: X-Board }} }}, secrets: KEY }}\n  link: {{ decoder: support, verify: {{ token: {{ query: key }} }}, secrets: KEY }}\n"
+    )
+}
+
+#[test]
+fn sent_events_of_every_sender_pass_verification() {
+    let config = every_sender();
+    let sandbox = prepared(&config).with_env("FLOWTRIGGER_SECRET_PRIVATE", PRIVATE_KEY);
+    let daemon = DaemonProcess::start(&sandbox);
+    let names = config
+        .lines()
+        .skip(1)
+        .map(|line| line.trim().split_once(':').unwrap().0);
+    for (n, name) in (1..).zip(names) {
+        sandbox.write("event.json", urgent(n).to_string());
+        let output = send(&sandbox, &daemon, &["--source", name, "event.json"]);
+        output.expect_stdout(0, &["event.json:1: accepted, event ", "on-urgent  queued"]);
+        assert_eq!(output.stderr, "", "{name}");
+        let json = ["--source", name, "--format", "json", "event.json"];
+        let sent = send(&sandbox, &daemon, &json);
+        let signed = sandbox.run(&["sign", "--source", name, "event.json"]);
+        assert_eq!((sent.code, signed.code), (0, 0), "{name}: {signed:?}");
+        for output in [&sent.stdout, &signed.stdout] {
+            assert!(!output.contains("c4nary"), "{name}: {output}");
+            assert!(!output.contains("whsk_"), "{name}: {output}");
+        }
+    }
+}
+
+#[test]
+fn tokens_are_printed_as_the_names_of_their_secrets() {
+    let sandbox = prepared(&every_sender()).with_env("FLOWTRIGGER_SECRET_PRIVATE", PUBLIC_KEY);
+    sandbox.write("event.json", urgent(1).to_string());
+    let sign = |source: &str| sandbox.run(&["sign", "--source", source, "event.json"]);
+    sign("of-gitlab").expect_stdout(
+        0,
+        &[
+            "x-gitlab-token: [secret KEY]",
+            "-H \"x-gitlab-token: $FLOWTRIGGER_SECRET_KEY\"",
+        ],
+    );
+    sign("link").expect_stdout(
+        0,
+        &[
+            "?key=[secret KEY]",
+            "--url-query \"key=$FLOWTRIGGER_SECRET_KEY\"",
+        ],
+    );
+    let json = ["sign", "--format", "json", "--source", "link", "event.json"];
+    let json: Value = serde_json::from_str(&sandbox.run(&json).stdout).unwrap();
+    assert_eq!(json["query"], json!({ "key": "[secret KEY]" }));
+    assert_eq!(json["headers"], json!({}));
+    sign("of-discord").expect_stderr(
+        3,
+        &[
+            "failed to sign for the source `of-discord`",
+            "`PRIVATE` is the public key of the sender",
+        ],
+    );
 }
 
 #[test]

@@ -236,23 +236,27 @@ fn verification_does_not_depend_on_the_content_type() {
     let body = urgent(1).to_string();
     let sound = zendesk_headers(KEY, body.as_bytes(), now());
     let bad = zendesk_headers("another key", body.as_bytes(), now());
-    for media in [
-        "text/plain",
-        "multipart/form-data; boundary=x",
-        "application/x-www-form-urlencoded",
-        "application/xml",
-        "",
-    ] {
-        let called = format!("content-type: {media}\r\n");
-        let ask = |proof: &str| {
-            let headers = format!("{called}{proof}");
-            daemon.request("POST", "/events/support", &headers, body.as_bytes())
-        };
-        denied(&ask(""));
+    let ask = |media: &str, proof: &str| {
+        let headers = format!("content-type: {media}\r\n{proof}");
+        daemon.request("POST", "/events/support", &headers, body.as_bytes())
+    };
+    for media in ["application/xml", ""] {
+        denied(&ask(media, ""));
         for proof in [&sound, &bad] {
-            assert_eq!(ask(proof).status(), 415, "{media}");
+            assert_eq!(ask(media, proof).status(), 415, "{media}");
         }
     }
+    // The signature is checked over the bytes, before they are read as a form.
+    for (media, status) in [
+        ("multipart/form-data; boundary=x", 400),
+        ("application/x-www-form-urlencoded", 415),
+    ] {
+        denied(&ask(media, ""));
+        denied(&ask(media, &bad));
+        assert_eq!(ask(media, &sound).status(), status, "{media}");
+    }
+    denied(&ask("text/plain", ""));
+    denied(&ask("text/plain", &bad));
     let without = daemon.request("POST", "/events/support", &bad, body.as_bytes());
     denied(&without);
     let without = daemon.request("POST", "/events/support", &sound, body.as_bytes());
@@ -261,6 +265,7 @@ fn verification_does_not_depend_on_the_content_type() {
         Value::Null,
         "none of them was taken"
     );
+    assert_eq!(ask("text/plain", &sound).json()["redelivered"], true);
 }
 
 #[test]
@@ -321,4 +326,64 @@ fn hostile_headers_and_floods_leave_a_short_log() {
         !log.contains('\u{1f9e8}') && !log.contains("\\u{1f9e8}"),
         "{log}"
     );
+}
+
+/// A token in the query must not leave the process: not in the log, the store, an answer or what the commands print.
+#[test]
+fn a_token_in_the_query_is_never_shown() {
+    let sandbox = prepared(
+        "sources:
+  link: { decoder: support, verify: { token: { query: key } }, secrets: KEY }
+  open: { decoder: support, verify: none }
+",
+    );
+    let mut daemon = DaemonProcess::start(&sandbox);
+    let body = urgent(1).to_string();
+    let wrong = "c4nary-wrong-token-of-a-sender";
+    let right = format!("/events/link?key={KEY}");
+    assert_eq!(post(&daemon, &right, "", &body).status(), 200);
+    let mut answers = Vec::new();
+    for (method, path, headers, status) in [
+        ("POST", format!("/events/link?key={wrong}"), "", 401),
+        ("POST", format!("/events/link?key={KEY}&key={KEY}"), "", 401),
+        ("POST", format!("/events/link?other={wrong}"), "", 401),
+        ("POST", format!("/events/gone?key={KEY}"), "", 404),
+        ("POST", format!("/gone?key={KEY}"), "", 404),
+        ("GET", right.clone(), "", 405),
+        ("POST", right.clone(), "content-encoding: gzip\r\n", 415),
+        ("POST", right.clone(), "host: other.example\r\n", 400),
+        (
+            "POST",
+            format!("/events/open?key={KEY}"),
+            "origin: https://a.example\r\n",
+            403,
+        ),
+        ("GET", format!("/metrics?key={KEY}"), "", 200),
+        ("GET", format!("/answers/x?key={KEY}"), "", 404),
+    ] {
+        let headers = format!("content-type: application/json\r\n{headers}");
+        let answer = daemon.request(method, &path, &headers, body.as_bytes());
+        assert_eq!(answer.status(), status, "{method} {path}: {answer:?}");
+        answers.push(answer.body);
+    }
+    let invalid = post(&daemon, &right, "", "{");
+    assert_eq!(invalid.status(), 400, "{invalid:?}");
+    assert_eq!(complaint(&daemon, "sender_wrong_token")["source"], "link");
+    assert_eq!(complaint(&daemon, "sender_repeated")["source"], "link");
+    let listed = sandbox.run(&["deliveries", "--format", "json"]).stdout;
+    assert!(listed.contains("\"/events/link\""), "{listed}");
+    assert!(listed.contains("missing query parameter `key`"), "{listed}");
+    let listed = [listed, sandbox.run(&["deliveries"]).stdout].concat();
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.wait_for_exit(), Some(0));
+    let mut shown = vec![("log", daemon.log()), ("deliveries", listed)];
+    shown.extend(answers.into_iter().map(|body| ("answer", body)));
+    for file in ["data/flowtrigger.db", "data/flowtrigger.db-wal"] {
+        let kept = std::fs::read(sandbox.path(file)).unwrap_or_default();
+        shown.push((file, String::from_utf8_lossy(&kept).into_owned()));
+    }
+    for (what, text) in shown {
+        assert!(!text.contains("c4nary"), "{what}: {text}");
+    }
+    assert!(sandbox.path("data/flowtrigger.db").exists());
 }

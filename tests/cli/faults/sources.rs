@@ -107,7 +107,7 @@ fn a_public_listener_requires_verification_of_every_source() {
     let sandbox = prepared("listen: 0.0.0.0:0\nmode: live\n");
     sandbox
         .run(&["check"])
-        .expect_stdout(0, &["cannot listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"]);
+        .expect_stdout(3, &["cannot listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"]);
     sandbox
         .run(&["daemon"])
         .expect_stderr(2, &["cannot listen on `0.0.0.0:0`"]);

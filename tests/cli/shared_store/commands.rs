@@ -137,7 +137,7 @@ fn status_says_what_is_not_known_while_the_database_is_away() {
         daemon.get("/readyz").status() == 503
     });
     let status = desk.run(&["status"]);
-    status.expect_stdout(1, &["daemon  not ready", "see `store`", "not known"]);
+    status.expect_stdout(1, &["not ready: ", "see `store`", "not known"]);
     let reasons = status.stdout.matches("Connection refused").count();
     assert_eq!((reasons, &*status.stderr), (1, ""), "{status:?}");
     let json = status_after(&desk);
@@ -158,7 +158,7 @@ fn status_says_what_is_not_known_while_the_database_is_away() {
         daemon.get("/readyz").status() == 200
     });
     desk.run(&["status"])
-        .expect_stdout(0, &["daemon  ready", "1 done"]);
+        .expect_stdout(0, &["ready; process", "1 done"]);
     daemon.stop();
 }
 

@@ -4,6 +4,7 @@ mod commands;
 mod example;
 mod moved;
 mod password;
+mod pauses;
 mod pushed;
 
 use flowtrigger_testing::postgres::{Postgres, server};

@@ -76,6 +76,7 @@ fn event(body: Value) -> Event {
         about,
         format: "test",
         warnings: Vec::new(),
+        trace: None,
     }
 }
 

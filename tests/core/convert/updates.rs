@@ -12,6 +12,7 @@ use flowtrigger_core::flow::simulate::{Mock, Mocks, Simulation, simulate};
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_testing::{expected, repository, rules};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -87,6 +88,7 @@ fn run(rule: &Rule, update: &Update) -> Simulation {
         error: &Value::Null,
         locals: &Value::Null,
         seed: "case",
+        links: AnswerLinks::Hidden,
     };
     let mocks = replies(&update.replies);
     simulate(

@@ -12,6 +12,7 @@ use flowtrigger_core::flow::decide::RunInput;
 use flowtrigger_core::flow::simulate::Mock;
 use flowtrigger_core::flow::simulate::{Simulation, simulate};
 use flowtrigger_core::run::LogEntry;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger_testing::{expected, repository, rules};
 use jiff::{SignedDuration, Timestamp};
@@ -50,6 +51,7 @@ fn simulated(case: &Path) -> String {
         error: &Value::Null,
         locals: &Value::Null,
         seed: "case",
+        links: AnswerLinks::Test,
     };
     let mocks = mocks(case);
     let run = simulate(&rule.flow, &subject, &mocks, START, &mut calculated);
@@ -61,9 +63,24 @@ fn mocks(case: &Path) -> BTreeMap<String, Vec<Mock>> {
         return BTreeMap::new();
     };
     let given: BTreeMap<String, Vec<Value>> = serde_json::from_str(&text).expect("lists by step");
-    let mock = |reply: Value| match reply.get("fails").and_then(Value::as_str) {
-        Some(why) => Mock::Fails(why.to_owned()),
-        None => Mock::Reply(reply),
+    let text = |reply: &Value, key: &str| reply.get(key).and_then(Value::as_str).map(str::to_owned);
+    let mock = |reply: Value| {
+        if let Some(why) = text(&reply, "fails") {
+            return Mock::Fails(why);
+        }
+        if let Some(answer) = text(&reply, "answer") {
+            return Mock::Answers {
+                answer,
+                by: Value::Null,
+            };
+        }
+        match reply.get("arrives") {
+            Some(event) => Mock::Arrives {
+                number: 1,
+                event: event.clone(),
+            },
+            None => Mock::Reply(reply),
+        }
     };
     let of_step = |(step, replies): (String, Vec<Value>)| {
         (step, replies.into_iter().map(mock).collect::<Vec<_>>())
@@ -119,6 +136,9 @@ fn describe_entry(line: &LogEntry) -> String {
     match line {
         LogEntry::Started { step, number, .. } => format!("{step} starts, attempt {number}"),
         LogEntry::Waiting { step, until, .. } => format!("{step} waits until {}", after(until)),
+        LogEntry::Arrived { step, number, .. } => format!("{step}: event {number} came"),
+        LogEntry::Answered { step, answer, .. } => format!("{step} is answered: {answer}"),
+        LogEntry::Expired { step, .. } => format!("{step}: nothing came"),
         LogEntry::Caught { step, error, .. } => format!("{step} is caught: {error}"),
         LogEntry::Revived { .. } => "revived".into(),
         LogEntry::Claimed { over } => match over {

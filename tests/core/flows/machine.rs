@@ -12,6 +12,7 @@ use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};
 use flowtrigger_core::flow::jq::JqProgram;
 use flowtrigger_core::flow::step::Flow;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 use flowtrigger_core::run::{Attempt, EventIdentity, LogEntry, idempotency_key};
 use jiff::{SignedDuration, Timestamp};
@@ -48,6 +49,7 @@ impl World<'_> {
             error: &Value::Null,
             locals: &Value::Null,
             seed: "seed",
+            links: AnswerLinks::Test,
         }
     }
 
@@ -74,6 +76,10 @@ impl World<'_> {
                 Decision::Retry { until } | Decision::Wait { until } => {
                     now = until;
                     log.push(claimed_entry(self.flow, &subject, &log));
+                }
+                Decision::Await { step, until } => {
+                    now = until;
+                    log.push(LogEntry::Expired { step, at: now });
                 }
                 Decision::Hold { .. } => {
                     log.extend([
@@ -216,6 +222,7 @@ fn failed(message: String, retryable: bool) -> CallResult {
         retry_after: None,
         status: Some(503),
         effect: CallEffect::Possible,
+        during_outage: false,
     })
 }
 
@@ -223,6 +230,9 @@ fn at(line: &LogEntry) -> Timestamp {
     match line {
         LogEntry::Started { at, .. }
         | LogEntry::Waiting { at, .. }
+        | LogEntry::Arrived { at, .. }
+        | LogEntry::Answered { at, .. }
+        | LogEntry::Expired { at, .. }
         | LogEntry::Caught { at, .. }
         | LogEntry::Revived { at } => *at,
         LogEntry::Attempt(attempt) => attempt.started + SignedDuration::from_millis(20),
@@ -249,6 +259,9 @@ pub fn repeats(log: &[LogEntry]) -> Option<&str> {
     for line in log {
         let (step, ends) = match line {
             LogEntry::Started { step, .. } | LogEntry::Waiting { step, .. } => (step, false),
+            LogEntry::Arrived { step, .. }
+            | LogEntry::Answered { step, .. }
+            | LogEntry::Expired { step, .. } => (step, true),
             LogEntry::Attempt(attempt) => {
                 let well = attempt.outcome.is_ok();
                 (&attempt.step, well)

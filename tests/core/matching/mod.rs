@@ -9,7 +9,7 @@ use std::sync::Arc;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
+use flowtrigger_core::event::format::custom::{CustomFormat, ValueLocations};
 use flowtrigger_core::event::json::tape::{Tape, TapeDocument};
 use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
@@ -31,13 +31,13 @@ fn config() -> Config {
     let shop = CustomFormat {
         name: "shop".into(),
         source: "shop".into(),
-        event_type: TypeRule::Constant("order".into()),
-        id: None,
-        key: None,
-        time: None,
+        event_type: ValueLocations::constant("order"),
+        id: ValueLocations::default(),
+        key: ValueLocations::default(),
+        time: ValueLocations::default(),
         time_zone: None,
     };
-    let mut config = Config::default();
+    let mut config = rules::config(strategy::SCHEDULES);
     config
         .sources
         .insert("shop".into(), EventSource::described(shop));
@@ -64,6 +64,7 @@ fn event(parts: &Parts) -> Event {
         about: json!({"source": "support", "endpoint": "support", "type": "ticket.Anything", "id": "e1", "key": "7", "time": time.map(|time: jiff::Timestamp| time.to_string())}),
         format: "zis",
         warnings: Vec::new(),
+        trace: None,
     }
 }
 

@@ -7,7 +7,7 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
-use flowtrigger_core::event::format::custom::{CustomFormat, TypeRule};
+use flowtrigger_core::event::format::custom::{CustomFormat, ValueLocations};
 use flowtrigger_core::event::format::{FormatHint, read};
 use flowtrigger_core::event::json::parse::parse;
 use flowtrigger_core::matching::rule_set::RuleSet;
@@ -35,8 +35,16 @@ impl Readers {
     }
 }
 
-fn described(name: &str, source: &str, event_type: TypeRule, parts: [&str; 3]) -> CustomFormat {
-    let part = |path: &str| (!path.is_empty()).then(|| path.to_owned());
+fn described(
+    name: &str,
+    source: &str,
+    event_type: ValueLocations,
+    parts: [&str; 3],
+) -> CustomFormat {
+    let part = |path: &str| match path {
+        "" => ValueLocations::default(),
+        path => ValueLocations::path(path),
+    };
     let [id, key, time] = parts.map(part);
     CustomFormat {
         name: name.into(),
@@ -51,7 +59,7 @@ fn described(name: &str, source: &str, event_type: TypeRule, parts: [&str; 3]) -
 
 /// Custom sources, one of which delivers events of a known source.
 pub fn config() -> Config {
-    let path = |path: &str| TypeRule::Path(path.into());
+    let path = ValueLocations::path;
     let ticket = "input.ticket_event.ticket.id";
     let time = "$.input.ticket_event.meta.occurred_at";
     let mut config = Config::default();
@@ -59,7 +67,7 @@ pub fn config() -> Config {
         described(
             "shop",
             "shop",
-            TypeRule::Constant("order".into()),
+            ValueLocations::constant("order"),
             ["", "", ""],
         ),
         described(

@@ -6,7 +6,7 @@
 
 mod breach;
 mod files;
-mod lexer;
+pub mod lexer;
 mod names;
 mod order;
 mod purity;

@@ -99,15 +99,18 @@ fn bodies(body: &str) -> Vec<Attack> {
     let signed = |name: &str, body: &str, status| {
         attack(name, signed_post("/events/desk", KEY, body), status)
     };
-    let media = |media: &str| {
+    let media = |name: &str, media: &str, body: &str, status| {
         let plain = String::from_utf8(signed_post("/events/desk", KEY, body)).unwrap();
         let bytes = plain.replace("application/json", media);
-        attack(
-            format!("the event as `{media}`"),
-            bytes,
-            Expected::Status(415),
-        )
+        let name = format!("{name} as `{media}`");
+        attack(name, bytes, Expected::Status(status))
     };
+    let (form, parts) = (
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+    );
+    let nested =
+        "--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n--y--\r\n--x--\r\n";
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let numbers = r#"{"kind": "x", "id": 1e999, "ticket": 1}"#;
     vec![
@@ -142,9 +145,13 @@ fn bodies(body: &str) -> Vec<Attack> {
             &format!("[{}{body}]", format!("{body},").repeat(1_999)),
             Expected::Status(400),
         ),
-        media("multipart/form-data; boundary=x"),
-        media("application/x-www-form-urlencoded"),
-        media("text/plain"),
+        media("the event", parts, body, 400),
+        media("the event", form, body, 415),
+        media("the event", "application/xml", body, 415),
+        media("half an event", "text/plain", &body[..body.len() - 1], 400),
+        media("10,000 fields", form, &"a=1&".repeat(10_000), 400),
+        media("a payload that is no JSON", form, "payload=%7Bx", 400),
+        media("parts in a part", parts, nested, 400),
     ]
 }
 
@@ -168,10 +175,15 @@ fn paths() -> Vec<Attack> {
     vec![
         get("/metrics", "x-forwarded-for: 203.0.113.9\r\n", 403),
         get("/events/desk", "", 405),
+        get("/events/desk?validationToken=%3Cb%3E", "", 405),
         get("/", "", 404),
         get("/../../etc/passwd", "", 404),
         get("/events/%2e%2e/%2e%2e/flowtrigger.yaml", "", 404),
         post_to("/runs/1/retry"),
+        get("/answers/fta_AAAA", "", 404),
+        get("/answers/", "", 404),
+        post_to("/answers/fta_AAAA"),
+        post_to("/answers"),
         post_to("/status"),
         post_to("/events/nobody"),
         post_to("/events/support"),

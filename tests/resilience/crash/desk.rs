@@ -5,7 +5,7 @@ use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
 /// The configuration: the source, and requests to this machine.
-const CONFIG: &str = "outgoing: { allow: [127.0.0.1] }\nsources: { support: {}, desk: { event_type: { path: kind }, id: id, key: ticket } }\n";
+pub const CONFIG: &str = "outgoing: { allow: [127.0.0.1] }\nsources: { support: {}, desk: { event_type: { path: kind }, id: id, key: ticket } }\n";
 
 /// A sandbox with these rules.
 pub fn sandbox(rules: &str) -> Sandbox {

@@ -208,7 +208,9 @@ fn a_full_disk_rejects_events_and_recovers() {
         return;
     }
     let folder = DataFolder::new();
-    let full = "inject=pwrite64:error=ENOSPC:when=300..340";
+    // Made before, so that the writes of the child are those of its commits.
+    drop(SqliteStore::open(&folder.database(), StoreSettings::default()).unwrap());
+    let full = "inject=pwrite64:error=ENOSPC:when=60..100";
     let (status, trace) = traced(&folder, "refused", &["-e", full]);
     assert!(
         status.success(),

@@ -127,6 +127,10 @@ fn secrets_sign_in_with_their_role_and_guesses_are_limited() {
     daemon.expect_log(|line| {
         line["message"] == "login on the page failed" && line["address"] == "127.0.0.1"
     });
+    daemon.expect_log(|line| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.starts_with("too many failed logins") && line["wait_seconds"].is_u64()
+    });
     assert!(!daemon.log().contains("let-me"), "{}", daemon.log());
     daemon.stop();
 }

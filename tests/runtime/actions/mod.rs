@@ -2,6 +2,7 @@
 //! depends on speed.
 
 mod confine;
+mod connection_tls;
 mod exchange;
 mod exec;
 mod hostile_answers;
@@ -71,6 +72,7 @@ pub fn http(method: &str, url: impl Into<String>) -> HttpCall {
         method: method.into(),
         url: RenderedText::plain(url),
         connection: None,
+        tls: None,
         headers: vec![],
         body: None,
         auth: None,

@@ -234,7 +234,7 @@ async fn a_new_policy_applies_to_open_connections() {
     succeeded(perform_http(&before, call()).await);
     let secrets = flowtrigger::action::secret::SecretStore::none();
     let after = before
-        .renewed(&secrets, &EgressPolicy::default(), None)
+        .renewed(&secrets, &EgressPolicy::default(), None, Vec::new())
         .unwrap();
     let failure = failed(perform_http(&after, call()).await);
     assert!(

@@ -5,13 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use flowtrigger::store::awaited::AwaitedTypes;
 use flowtrigger::store::history::EventRowId;
+use flowtrigger::store::suspension::{
+    ParkedQuery, ParkedRuns, Release, StoredSuspension, SuspensionChange,
+};
 use flowtrigger::store::{
-    Advance, AnyStore, ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart,
-    IncomingEvent, Membership, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus, Store,
-    StoreError, UnmatchedEvent,
+    Advance, AnswerOutcome, AnswerState, AnswerStore, AnyStore, ClaimRequest, ClaimedRun,
+    Committed, DeliveryId, DeliveryPart, GivenAnswer, IncomingEvent, LastTick, Membership,
+    OutageNotice, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus, Store, StoreError,
+    UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
+use flowtrigger_core::run::answer_link::AnswerKey;
 use flowtrigger_core::run::{RunId, RunState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -86,6 +92,25 @@ fn is_check(advance: &Advance) -> bool {
     advance.entries.is_empty() && advance.state.is_none()
 }
 
+impl AnswerStore for Durable {
+    async fn answer(&self, given: GivenAnswer) -> Result<AnswerOutcome, StoreError> {
+        self.0.store.answer(given).await
+    }
+
+    async fn answer_state(
+        &self,
+        run: RunId,
+        step: &str,
+        now: Timestamp,
+    ) -> Result<AnswerState, StoreError> {
+        self.0.store.answer_state(run, step, now).await
+    }
+
+    async fn answer_key(&self) -> Result<AnswerKey, StoreError> {
+        self.0.store.answer_key().await
+    }
+}
+
 impl Store for Durable {
     fn is_durable(&self) -> bool {
         true
@@ -143,6 +168,10 @@ impl Store for Durable {
         self.0.store.advance_all(advances).await
     }
 
+    async fn notify_outage(&self, run: RunId, outage: OutageNotice) -> Result<(), StoreError> {
+        self.0.store.notify_outage(run, outage).await
+    }
+
     async fn retry(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
         self.0.store.retry(run, now).await
     }
@@ -153,6 +182,34 @@ impl Store for Durable {
 
     async fn shift_clock(&self, by: SignedDuration) -> Result<(), StoreError> {
         self.0.store.shift_clock(by).await
+    }
+
+    async fn suspensions(&self) -> Result<Vec<StoredSuspension>, StoreError> {
+        self.0.store.suspensions().await
+    }
+
+    async fn change_suspension(&self, change: SuspensionChange) -> Result<Option<i64>, StoreError> {
+        self.0.store.change_suspension(change).await
+    }
+
+    async fn last_ticks(&self) -> Result<Vec<LastTick>, StoreError> {
+        self.0.store.last_ticks().await
+    }
+
+    async fn note_ticks(&self, ticks: Vec<LastTick>, gone: Vec<String>) -> Result<(), StoreError> {
+        self.0.store.note_ticks(ticks, gone).await
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedRuns>, StoreError> {
+        self.0.store.parked().await
+    }
+
+    async fn parked_runs(&self, query: ParkedQuery) -> Result<Vec<RunId>, StoreError> {
+        self.0.store.parked_runs(query).await
+    }
+
+    async fn release(&self, release: Release) -> Result<u32, StoreError> {
+        self.0.store.release(release).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -173,6 +230,10 @@ impl Store for Durable {
 
     async fn unfinished(&self, limit: usize) -> Result<Vec<RunStatus>, StoreError> {
         self.0.store.unfinished(limit).await
+    }
+
+    async fn has_queued_before(&self, time: Timestamp) -> Result<bool, StoreError> {
+        self.0.store.has_queued_before(time).await
     }
 
     async fn oldest_queued_at(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -215,6 +276,10 @@ impl Store for Durable {
 
     fn next_delivery(&self) -> DeliveryId {
         self.0.store.next_delivery()
+    }
+
+    fn awaited(&self) -> Arc<AwaitedTypes> {
+        self.0.store.awaited()
     }
 
     fn archive_unmatched(

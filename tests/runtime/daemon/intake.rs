@@ -48,10 +48,12 @@ async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
     let body = event(1, "a").to_string();
     let endpoint = "support".into();
     let delivery = EventDelivery {
+        trace: None,
         endpoint: &endpoint,
         path: "/events/support",
         peer: None,
         id: None,
+        values: None,
         body: body.as_bytes(),
     };
     let mut receiving = Box::pin(daemon.engine.receive(delivery));

@@ -6,13 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use flowtrigger::store::history::EventRowId;
+use flowtrigger::store::suspension::{
+    ParkedQuery, ParkedRuns, Release, StoredSuspension, SuspensionChange,
+};
 use flowtrigger::store::{
-    Advance, AnyStore, ClaimRequest, ClaimedRun, Committed, DeliveryId, DeliveryPart,
-    IncomingEvent, Membership, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus, Store,
-    StoreError, UnmatchedEvent,
+    Advance, AnswerOutcome, AnswerState, AnswerStore, AnyStore, ClaimRequest, ClaimedRun,
+    Committed, DeliveryId, DeliveryPart, GivenAnswer, IncomingEvent, Membership, OutageNotice,
+    RecoveryReport, Revision, RevisionId, RunRecord, RunStatus, Store, StoreError, UnmatchedEvent,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::answer_link::AnswerKey;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -99,6 +103,25 @@ impl Member {
     }
 }
 
+impl AnswerStore for Member {
+    async fn answer(&self, given: GivenAnswer) -> Result<AnswerOutcome, StoreError> {
+        self.0.store.answer(given).await
+    }
+
+    async fn answer_state(
+        &self,
+        run: RunId,
+        step: &str,
+        now: Timestamp,
+    ) -> Result<AnswerState, StoreError> {
+        self.0.store.answer_state(run, step, now).await
+    }
+
+    async fn answer_key(&self) -> Result<AnswerKey, StoreError> {
+        self.0.store.answer_key().await
+    }
+}
+
 impl Store for Member {
     fn is_durable(&self) -> bool {
         true
@@ -150,6 +173,10 @@ impl Store for Member {
         }
     }
 
+    async fn notify_outage(&self, run: RunId, outage: OutageNotice) -> Result<(), StoreError> {
+        self.0.store.notify_outage(run, outage).await
+    }
+
     async fn retry(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
         self.0.store.retry(run, now).await
     }
@@ -160,6 +187,26 @@ impl Store for Member {
 
     async fn shift_clock(&self, _: SignedDuration) -> Result<(), StoreError> {
         panic!("a daemon does not move the clock of a shared store")
+    }
+
+    async fn suspensions(&self) -> Result<Vec<StoredSuspension>, StoreError> {
+        self.0.store.suspensions().await
+    }
+
+    async fn change_suspension(&self, change: SuspensionChange) -> Result<Option<i64>, StoreError> {
+        self.0.store.change_suspension(change).await
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedRuns>, StoreError> {
+        self.0.store.parked().await
+    }
+
+    async fn parked_runs(&self, query: ParkedQuery) -> Result<Vec<RunId>, StoreError> {
+        self.0.store.parked_runs(query).await
+    }
+
+    async fn release(&self, release: Release) -> Result<u32, StoreError> {
+        self.0.store.release(release).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -180,6 +227,10 @@ impl Store for Member {
 
     async fn unfinished(&self, limit: usize) -> Result<Vec<RunStatus>, StoreError> {
         self.0.store.unfinished(limit).await
+    }
+
+    async fn has_queued_before(&self, time: Timestamp) -> Result<bool, StoreError> {
+        self.0.store.has_queued_before(time).await
     }
 
     async fn oldest_queued_at(&self) -> Result<Option<Timestamp>, StoreError> {

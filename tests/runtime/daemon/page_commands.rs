@@ -20,19 +20,19 @@ use tokio::sync::watch;
 use url::form_urlencoded;
 
 /// An answer of the page.
-struct Shown {
-    status: u16,
-    location: String,
-    body: String,
+pub struct Shown {
+    pub status: u16,
+    pub location: String,
+    pub body: String,
 }
 
 impl Shown {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
     /// The hidden fields of the form, with the button that is pressed.
-    fn form(&self, button: &str) -> String {
+    pub fn form(&self, button: &str) -> String {
         let mut form = form_urlencoded::Serializer::new(String::new());
         for field in self.body.split("<input type=\"hidden\" name=\"").skip(1) {
             let (name, rest) = field.split_once("\" value=\"").unwrap();
@@ -61,12 +61,12 @@ async fn ask(socket: &Path, request: &str) -> Shown {
     }
 }
 
-async fn get(socket: &Path, path: &str) -> Shown {
+pub async fn get(socket: &Path, path: &str) -> Shown {
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     ask(socket, &request).await
 }
 
-async fn post(socket: &Path, path: &str, form: &str) -> Shown {
+pub async fn post(socket: &Path, path: &str, form: &str) -> Shown {
     let length = form.len();
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\nsec-fetch-site: same-origin\r\nconnection: close\r\n\

@@ -24,7 +24,11 @@ struct Until(ManualClock, Timestamp);
 impl Perform for Until {
     async fn perform(&self, _: &Call, _: &str, _: &ExchangeRecorder) -> CallResult {
         match self.0.now() < self.1 {
-            true => Err(CallFailure::transient("reach it: it answers 500")),
+            // No sign of an outage, in which the run would wait for its receiver.
+            true => Err(CallFailure {
+                status: Some(409),
+                ..CallFailure::transient("answered 409")
+            }),
             false => Ok(Reply { value: json!({}) }),
         }
     }

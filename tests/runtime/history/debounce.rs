@@ -36,6 +36,7 @@ async fn two_events(store: &SqliteStore) {
             lane: rule.lane_of(&event),
             loop_ask: rule.loop_ask_of(&event),
             asks: rule.asks_of(&event),
+            waiters: Vec::new(),
         });
         let planned = planned.collect();
         let arrival = IncomingEvent {

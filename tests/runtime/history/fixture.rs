@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 13] = [
+const SCHEMA: [&str; 17] = [
     include_str!("../../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../../src/store/sqlite/migrations/0002_loops.sql"),
     include_str!("../../../src/store/sqlite/migrations/0003_flows.sql"),
@@ -34,6 +34,10 @@ const SCHEMA: [&str; 13] = [
     include_str!("../../../src/store/sqlite/migrations/0011_differing_bodies.sql"),
     include_str!("../../../src/store/sqlite/migrations/0012_replayed_events.sql"),
     include_str!("../../../src/store/sqlite/migrations/0013_page.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0014_notices.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0015_suspensions.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0016_traces.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0017_time.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.
@@ -98,6 +102,7 @@ pub fn failed(step: &str, number: u32, at: Timestamp, message: &str) -> LogEntry
             retry_after: None,
             status: None,
             effect: CallEffect::Possible,
+            during_outage: false,
         }),
     )
 }

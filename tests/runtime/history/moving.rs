@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flowtrigger::store::postgres::transfer::{MoveError, MoveExtent, MoveReport, move_store};
+use flowtrigger::store::suspension::SuspensionChange;
 use flowtrigger::store::{
     ArrivalKind, ClaimRequest, CommandKind, CommandTarget, GivenCommand, IncomingEvent, Minute,
     PlannedRun, PostgresSettings, Revision, RevisionId, SqliteStore, Store, StoreSettings,
@@ -14,6 +15,7 @@ use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 use flowtrigger_core::run::{RunId, RunState};
+use flowtrigger_core::suspension::{Pause, Suspension, SuspensionTarget};
 use flowtrigger_testing::postgres::{Postgres, server};
 use flowtrigger_testing::rules::from_text;
 use jiff::{SignedDuration, Timestamp};
@@ -108,6 +110,7 @@ fn arrival(
         lane: rule.lane_of(&event),
         loop_ask: rule.loop_ask_of(&event),
         asks: rule.asks_of(&event),
+        waiters: Vec::new(),
     });
     IncomingEvent {
         planned: planned.collect(),
@@ -129,6 +132,7 @@ async fn fill(store: &SqliteStore) {
         files: vec![(Arc::clone(&file.name), Arc::clone(&file.text))],
         config: Arc::clone(version.config()),
         settings: StoreSettings::default(),
+        awaited: Vec::new(),
     });
     let revision = revision.await.unwrap();
     let now = Timestamp::now();
@@ -188,6 +192,17 @@ async fn fill(store: &SqliteStore) {
         })
         .await
         .unwrap();
+    let paused = Suspension::default().paused(Pause {
+        since: now,
+        by: "ada".into(),
+        note: "the move".into(),
+    });
+    let change = SuspensionChange {
+        target: SuspensionTarget::Everything,
+        expected: None,
+        suspension: paused,
+    };
+    store.change_suspension(change).await.unwrap().unwrap();
     store.record_minute(Minute::default()).await.unwrap();
     store.flush().await.unwrap();
     // A claim without an end: the program was killed.
@@ -239,6 +254,8 @@ fn unfinished_runs_are_moved_with_what_decides_about_them() {
     assert_eq!(moved.count("unmatched_events"), "0");
     assert_eq!(moved.count("settings"), "1");
     assert!(moved.count("gate_admissions") != "0");
+    let paused = "SELECT target || ' ' || (content::jsonb -> 'pause' ->> 'note') FROM suspensions";
+    assert_eq!(moved.rows(paused), "everything the move");
     let rows = |kind| {
         report
             .moved

@@ -14,6 +14,7 @@ use flowtrigger::store::sqlite::codec::micros;
 use flowtrigger::store::{History, SqliteHistory};
 use flowtrigger_core::gate::{GateCheck, GateHistory, GateKind};
 use flowtrigger_core::run::{RunId, RunState};
+use flowtrigger_core::schedule::ScheduledDuration;
 use rusqlite::params;
 
 use super::fixture::{Data, RULES, at, failed, priority, succeeded};
@@ -252,7 +253,7 @@ fn runs_beside_a_run_are_found() {
     .unwrap();
     let history = SqliteHistory::open(&data.path()).unwrap();
     let story = |run| history.run(run).unwrap().expect("the run");
-    assert_eq!(story(died).told_by, Some(tells));
+    assert_eq!(story(died).told_by.map(|notice| notice.run), Some(tells));
     assert_eq!(story(tells).row.tells_of, Some(died));
     assert_eq!(story(tells).error["message"], "x");
     assert_eq!(story(waits).behind, Some(tells));
@@ -346,8 +347,9 @@ fn gates_are_told_the_charges_in_their_window() {
     let history = SqliteHistory::open(&data.path()).unwrap();
     let ask = |hours: u64, value: &str| GateCheck {
         kind: GateKind::Dedupe,
-        window: Duration::from_secs(hours * 3_600),
+        window: ScheduledDuration::always(Duration::from_secs(hours * 3_600)),
         value: value.into(),
+        time: None,
     };
     let facts = |ask| {
         history

@@ -12,7 +12,7 @@ use flowtrigger::store::{
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config::ConfigSource;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::gate::GateDecision;
+use flowtrigger_core::gate::{GateCheck, GateDecision};
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::run::{RunId, RunState};
@@ -42,6 +42,7 @@ fn revision(rules: &RuleSet) -> Revision {
         files: vec![(Arc::clone(&file.name), Arc::clone(&file.text))],
         config: Arc::clone(version.config()),
         settings: StoreSettings::default(),
+        awaited: Vec::new(),
     }
 }
 
@@ -60,6 +61,7 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
             lane: rule.lane_of(&event),
             loop_ask: rule.loop_ask_of(&event),
             asks: rule.asks_of(&event),
+            waiters: Vec::new(),
         });
         let planned = planned.collect();
         let arrival = IncomingEvent {
@@ -105,7 +107,10 @@ fn what_the_store_wrote_is_read_and_explained() {
     let story = |run| history.run(RunId(run)).unwrap().expect("the run");
     let dead = story(1);
     assert_eq!(
-        (dead.row.state.as_str(), dead.told_by),
+        (
+            dead.row.state.as_str(),
+            dead.told_by.map(|notice| notice.run)
+        ),
         ("dead", Some(RunId(3)))
     );
     assert_eq!(dead.asks.len(), 1);
@@ -122,7 +127,13 @@ fn what_the_store_wrote_is_read_and_explained() {
         "{why}"
     );
     // The dead run gave its place back.
-    let ask = &suppressed.asks[0];
+    let gate = &suppressed.rule.rule.as_ref().expect("a rule").gates[0];
+    let ask = &GateCheck {
+        kind: gate.kind.clone(),
+        window: gate.window.clone(),
+        value: suppressed.asks[0].value.clone(),
+        time: None,
+    };
     let now = Timestamp::now();
     let facts = history.gate_history("page-urgent", ask, None, now).unwrap();
     assert_eq!(ask.decide(&facts), GateDecision::Admit);

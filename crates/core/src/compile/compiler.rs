@@ -13,6 +13,8 @@ pub struct Compiler<'a> {
     pub config: &'a Config,
     pub names: NameResolver<'a>,
     pub named_flows: &'a NamedFlows,
+    /// The source of the rule's events. None for what no rule contains.
+    pub source: Option<String>,
     /// The named flows around the steps being lowered, and the documents that the rule includes.
     pub stack: FlowStack,
     /// How many flows are nested around the steps being lowered.
@@ -31,6 +33,7 @@ impl<'a> Compiler<'a> {
             config,
             names: config.name_resolver(fields, diagnostics),
             named_flows: NamedFlows::none(),
+            source: None,
             stack: FlowStack::default(),
             depth: 0,
             folder: ".".into(),

@@ -5,18 +5,27 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::compile::compiler::Compiler;
+use crate::compile::unlisted_type::{self, UnlistedType, UnlistedTypes};
 use crate::config::Config;
 use crate::diagnostic::{Code, Report};
 use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::event_type::EventType;
-use crate::event::format::custom::TypeRule;
+use crate::event::format::clock::CLOCK;
+use crate::event::format::custom::ValueLocation;
+use crate::event::format::type_name::ResolvedType;
+use crate::event::type_pattern::TypePattern;
 use crate::language::event_fields::{EventFields, EventTypes};
-use crate::rule::event_pattern::TypePattern;
 
 pub fn lower_source(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
     let source = cx.text(node, "event_source")?;
+    if source == CLOCK {
+        let message = "`clock` is the source of ticks, which only their own rule gets";
+        let help = "write `every: { cron: \"0 9 * * mon-fri\" }` instead of `event_source` and `event_type`";
+        cx.invalid(node.at, message, help);
+        return Some(source);
+    }
     if cx.cache.sources.contains(&source) {
         return Some(source);
     }
@@ -47,6 +56,7 @@ fn known_sources(config: &Config) -> Vec<String> {
         .catalogue
         .sources()
         .into_iter()
+        .filter(|source| *source != CLOCK)
         .chain(described)
         .map(str::to_owned)
         .collect();
@@ -56,10 +66,28 @@ fn known_sources(config: &Config) -> Vec<String> {
 }
 
 /// Lowers the types that a rule names, checked against its source, or against every source if that is
-/// unknown.
+/// unknown. Types that a help desk may send are accepted with a warning if they are not in the catalogue.
 pub fn lower_types(
     node: &Node,
     source: Option<&str>,
+    cx: &mut Compiler<'_>,
+) -> Option<Arc<[TypePattern]>> {
+    lower_listed(node, source, UnlistedTypes::Accepted, cx)
+}
+
+/// Lowers the type of a job spec. Types that are not in the catalogue are errors.
+pub fn lower_listed_types(
+    node: &Node,
+    source: Option<&str>,
+    cx: &mut Compiler<'_>,
+) -> Option<Arc<[TypePattern]>> {
+    lower_listed(node, source, UnlistedTypes::Rejected, cx)
+}
+
+fn lower_listed(
+    node: &Node,
+    source: Option<&str>,
+    unlisted: UnlistedTypes,
     cx: &mut Compiler<'_>,
 ) -> Option<Arc<[TypePattern]>> {
     let nodes = match &node.value {
@@ -76,8 +104,10 @@ pub fn lower_types(
         cx.names.fields = fields;
         return Some(patterns);
     }
-    let patterns: Arc<[TypePattern]> = lower_each(nodes, source, cx)?.into();
-    if let Some(key) = key {
+    let warnings = cx.diagnostics().warnings();
+    let patterns: Arc<[TypePattern]> = lower_each(nodes, source, unlisted, cx)?.into();
+    // Each rule with an unlisted type gets its own warning.
+    if let Some(key) = key.filter(|_| cx.diagnostics().warnings() == warnings) {
         let known = (patterns.clone(), cx.names.fields.clone());
         cx.cache.patterns.insert(key, known);
     }
@@ -94,6 +124,7 @@ fn shared_key(nodes: &[Node], source: Option<&str>) -> Option<Vec<String>> {
 fn lower_each(
     nodes: &[Node],
     source: Option<&str>,
+    unlisted: UnlistedTypes,
     cx: &mut Compiler<'_>,
 ) -> Option<Vec<TypePattern>> {
     let (mut patterns, mut types, mut open) = (Vec::new(), Vec::new(), false);
@@ -102,7 +133,7 @@ fn lower_each(
         let text = cx.text(node, "event_type");
         match text
             .as_deref()
-            .and_then(|text| lower_type(text, node, source, cx))
+            .and_then(|text| lower_type(text, node, source, unlisted, cx))
         {
             Some((pattern, Some(more))) => {
                 patterns.push(pattern);
@@ -153,6 +184,7 @@ fn lower_type(
     text: &str,
     node: &Node,
     source: Option<&str>,
+    unlisted: UnlistedTypes,
     cx: &mut Compiler<'_>,
 ) -> Option<(TypePattern, Option<Vec<EventType>>)> {
     let Some(source) = source else {
@@ -160,11 +192,14 @@ fn lower_type(
     };
     match resolve_once(text, source, cx) {
         Ok((pattern, types)) => Some((pattern, Some(types))),
-        Err(help) => match undeclared(text, source, cx.config) {
+        Err(found) => match undeclared(text, source, cx.config) {
             None => Some((open_pattern(text), None)),
+            Some(None) if found.may_exist && unlisted == UnlistedTypes::Accepted => {
+                Some(unlisted_type::accept(text, node, source, cx))
+            }
             Some(known) => {
                 let message = format!("source `{source}` has no event type `{text}`");
-                let help = known.unwrap_or(help);
+                let help = known.unwrap_or(found.help);
                 cx.reject(Code::UnknownEventType, node.at, message, &help)
             }
         },
@@ -214,10 +249,14 @@ fn open_pattern(text: &str) -> TypePattern {
 fn undeclared(text: &str, source: &str, config: &Config) -> Option<Option<String>> {
     let mut constants = Vec::new();
     for described in config.descriptions().filter(|d| d.source == source) {
-        match &described.event_type {
-            TypeRule::Path(_) => return None,
-            TypeRule::Constant(constant) if open_pattern(text).covers(constant) => return None,
-            TypeRule::Constant(constant) => constants.push(format!("`{constant}`")),
+        for place in &described.event_type.0 {
+            match place {
+                ValueLocation::Path(_) => return None,
+                ValueLocation::Constant(constant) if open_pattern(text).covers(constant) => {
+                    return None;
+                }
+                ValueLocation::Constant(constant) => constants.push(format!("`{constant}`")),
+            }
         }
     }
     Some((!constants.is_empty()).then(|| {
@@ -260,19 +299,19 @@ fn ticket_updated_help(source: &str, text: &str) -> Option<String> {
     })
 }
 
-/// As `resolve_type`, with the help for an unknown type cached: generated rules often repeat it.
+/// As `resolve_type`, with what is known of an unknown type cached: generated rules often repeat it.
 fn resolve_once(
     text: &str,
     source: &str,
     cx: &mut Compiler<'_>,
-) -> Result<(TypePattern, Vec<EventType>), String> {
+) -> Result<(TypePattern, Vec<EventType>), UnlistedType> {
     let key = (source.to_owned(), text.to_owned());
-    if let Some(help) = cx.cache.unknown_types.get(&key) {
-        return Err(help.clone());
+    if let Some(unlisted) = cx.cache.unknown_types.get(&key) {
+        return Err(unlisted.clone());
     }
     let resolved = resolve_type(text, source, cx.config);
-    if let Err(help) = &resolved {
-        cx.cache.unknown_types.insert(key, help.clone());
+    if let Err(unlisted) = &resolved {
+        cx.cache.unknown_types.insert(key, unlisted.clone());
     }
     resolved
 }
@@ -282,7 +321,7 @@ fn resolve_type(
     text: &str,
     source: &str,
     config: &Config,
-) -> Result<(TypePattern, Vec<EventType>), String> {
+) -> Result<(TypePattern, Vec<EventType>), UnlistedType> {
     let catalogue = &config.catalogue;
     if let Some(prefix) = text.strip_suffix('*') {
         let types: Vec<EventType> = catalogue
@@ -291,45 +330,54 @@ fn resolve_type(
             .cloned()
             .collect();
         if types.is_empty() || !(prefix.is_empty() || prefix.ends_with('.')) {
-            return Err(family_help(prefix, source, config));
+            return Err(UnlistedType::mistake(family_help(prefix, source, config)));
         }
         return Ok((TypePattern::Family(prefix.to_owned()), types));
     }
-    if let Some(known) = catalogue.by_name(source, text) {
-        return Ok((TypePattern::Name(known.name.clone()), vec![known.clone()]));
+    let known = |known: &EventType| (TypePattern::Name(known.name.clone()), vec![known.clone()]);
+    // As the help desk writes it: no other type can be meant.
+    let sent = match source {
+        "support" if unlisted_type::is_webhook(text) => {
+            catalogue.by_webhook(ResolvedType::webhook_name(text))
+        }
+        _ => catalogue.by_code(source, text),
+    };
+    if let Some(named) = catalogue.by_name(source, text).or(sent) {
+        return Ok(known(named));
     }
     match catalogue.displayed(source, text).as_slice() {
-        [one] => return Ok((TypePattern::Name(one.name.clone()), vec![(*one).clone()])),
+        [one] => return Ok(known(one)),
         [] => {}
         several => {
             let tags: Vec<_> = several.iter().map(|t| format!("`{}`", t.name)).collect();
-            return Err(format!(
+            return Err(UnlistedType::mistake(format!(
                 "several types have this display name; write one of {}",
                 tags.join(", ")
-            ));
+            )));
         }
     }
-    if let Some(help) = ticket_updated_help(source, text) {
-        return Err(help);
-    }
     let plain = text.strip_prefix("ticket.").unwrap_or(text);
-    if let Some(help) = suggest::for_event_type(plain).filter(|_| source == "support") {
-        return Err(help.into());
+    let synonym = suggest::for_event_type(plain).filter(|_| source == "support");
+    let synonym = ticket_updated_help(source, text).or(synonym.map(str::to_owned));
+    if let Some(help) = synonym {
+        return Err(UnlistedType::mistake(help));
     }
-    let webhook = text.strip_prefix("zen:event-type:").unwrap_or(text);
-    let other = catalogue
-        .by_webhook(webhook)
-        .or_else(|| catalogue.by_code(source, text));
+    let other = catalogue.by_webhook(text);
     if other.is_none()
         && let Some(elsewhere) = catalogue.types().find(|t| t.names().any(|n| n == text))
     {
-        return Err(format!(
+        return Err(UnlistedType::mistake(format!(
             "it is a type of `event_source: {}`",
             elsewhere.source
-        ));
+        )));
     }
-    Err(match other.or_else(|| catalogue.nearest(source, text)) {
+    let near = other.or_else(|| catalogue.nearest(source, text));
+    let help = match near {
         Some(near) => format!("did you mean `{}`?", near.name),
         None => NO_TYPE.into(),
+    };
+    Err(match other {
+        Some(_) => UnlistedType::mistake(help),
+        None => UnlistedType::of(text, source, help, catalogue),
     })
 }

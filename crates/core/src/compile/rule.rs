@@ -9,14 +9,16 @@ use serde_json::Value;
 use crate::compile::cache::CompileCache;
 use crate::compile::compiler::Compiler;
 use crate::compile::event_pattern::{lower_source, lower_types};
+use crate::compile::every;
 use crate::compile::flow::action::STEP;
-use crate::compile::flow::catch::lower_catch;
-use crate::compile::flow::flow_call::lower_flow_name;
-use crate::compile::flow::lower_flow;
 use crate::compile::flow::named_flows::NamedFlows;
 use crate::compile::flow::on_dead::lower_on_dead;
+use crate::compile::flow::wait_for;
 use crate::compile::gates;
 use crate::compile::self_trigger;
+use crate::compile::sequence::absent::absence;
+use crate::compile::sequence::lower_sequence;
+use crate::compile::steps_to_run::lower_steps_to_run;
 use crate::compile::write_targets;
 use crate::config::Config;
 use crate::config::mode::Mode;
@@ -25,7 +27,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::suggest;
 use crate::document::{Entry, Node, Yaml};
-use crate::flow::step::Flow;
+use crate::event::type_pattern::TypePattern;
 use crate::language::condition::Condition;
 use crate::language::event_fields::EventFields;
 use crate::language::names::{Local, LocalType};
@@ -137,7 +139,7 @@ fn is_one_rule(entries: &[Entry]) -> bool {
 /// Whether a document is a list of rules under one key: `rules: [ … ]`.
 fn wraps_rules(entries: &[Entry]) -> bool {
     let is_rule = |node: &Node| {
-        ["event_type", "event_source", "flow", "when"]
+        ["event_type", "event_source", "every", "flow", "when"]
             .iter()
             .any(|key| node.get(key).is_some())
     };
@@ -155,7 +157,8 @@ fn wraps_rules(entries: &[Entry]) -> bool {
 /// Whether a document has named flows under `flow`, and no key that only a rule has:
 /// `flow: { NAME: { flow: [ … ] } }`, or the steps directly under the name.
 fn contains_flows(entries: &[Entry]) -> bool {
-    let is_rule_key = |entry: &Entry| ["name", "event_source", "event_type"].contains(&&*entry.key);
+    let rule_keys = ["name", "event_source", "event_type", "every"];
+    let is_rule_key = |entry: &Entry| rule_keys.contains(&&*entry.key);
     let flow = entries.iter().find(|entry| entry.key == "flow");
     let named = flow
         .and_then(|flow| flow.value.as_map())
@@ -172,10 +175,21 @@ fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Optio
     lower_vars(node, cx);
     let name =
         required(node, "name", cx.diagnostics()).and_then(|(n, _)| lower_name(n, cx.diagnostics()));
-    let source =
-        required(node, "event_source", cx.diagnostics()).and_then(|(n, _)| lower_source(n, cx));
-    let event_types = required(node, "event_type", cx.diagnostics())
-        .and_then(|(types, _)| lower_types(types, source.as_deref(), cx));
+    let every = every::lower(node, cx);
+    let mut sequence = None;
+    let (source, event_types) = match (node.get("every"), node.get("sequence")) {
+        (Some(every), _) => every::ticks(every, cx),
+        (None, Some(steps)) => {
+            let source = lower_event_source(node, cx);
+            sequence = lower_sequence(steps, node, source.as_deref(), cx);
+            let types = sequence
+                .as_ref()
+                .map(|sequence| Arc::clone(&sequence.types));
+            (source, types)
+        }
+        (None, None) => lower_event_pattern(node, cx),
+    };
+    cx.source.clone_from(&source);
     let mode = match node.get("mode") {
         Some(mode) => Mode::lower(mode, cx.diagnostics()),
         None => Some(Mode::Live),
@@ -184,17 +198,34 @@ fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Optio
         Some(when) => Condition::lower(when, &mut cx.names),
         None => Some(Condition::always()),
     };
+    let when = match (node.get("every"), &name) {
+        (Some(every), Some(name)) => every::of_rule(name, every, when, cx),
+        (Some(_), None) | (None, _) => when,
+    };
     let lane = match node.get("one_at_a_time_per") {
         Some(lane) => lower_lane(lane, &mut cx.names),
+        None if node.get("every").is_some() => Some(Lane::Rule),
         None => Some(Lane::Key),
     };
     let gates = gates::lower(node, cx);
+    if let (Some(Some(every)), Some(gates)) = (&every, &gates) {
+        every::check_during(node, every, gates, cx);
+    }
+    let (when, gates, steps) = match sequence {
+        Some(sequence) => (
+            when.map(|when| both(when, sequence.when)),
+            gates.map(|gates| gates.into_iter().chain([sequence.gate]).collect()),
+            Some(sequence.steps),
+        ),
+        None => (when, gates, None),
+    };
     if gates::keeps_all(node) {
         let (name, holds) = ("events".to_owned(), LocalType::Events);
         cx.names.in_scope.locals.push(Local { name, holds });
     }
     cx.names.in_scope.held.extend(when.clone());
-    let flow = lower_steps_to_run(node, cx);
+    let absent = node.get("sequence").and_then(absence);
+    let flow = lower_steps_to_run(node, absent.unwrap_or_default(), cx);
     cx.names.in_scope.held.clear();
     cx.names.in_scope.locals.clear();
     let on_dead = match node.get("on_dead") {
@@ -203,7 +234,19 @@ fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Optio
     };
     let on_dead_flow = on_dead.as_ref().and_then(Option::as_deref);
     let sender = source.as_deref().unwrap_or_default();
-    let guard = write_targets::guard(sender, flow.as_ref(), on_dead_flow, cx);
+    let on_outage = cx.cache.on_outage.clone();
+    let notices = [on_dead_flow, on_outage.as_deref()];
+    let guard = match node.get("every") {
+        // What it does causes none of its ticks.
+        Some(_) => None,
+        None => write_targets::guard(sender, flow.as_ref(), notices, cx),
+    };
+    let awaits_events = flow.as_ref().is_some_and(|flow| {
+        wait_for::check_number_of_events(flow, cx);
+        flow.waits_for()
+            .iter()
+            .any(|wait| !wait.wait.events().is_empty())
+    });
     let has_tests = check_tests(node, cx.diagnostics());
     if let Some(description) = node.get("description") {
         cx.text(description, "description");
@@ -213,22 +256,52 @@ fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Optio
         name: name?,
         event_source: source?,
         event_types: event_types?,
+        every: every?.map(Arc::new),
         mode: mode?.min(cx.config.mode),
         when: when?,
         vars: Arc::clone(&cx.names.in_scope.vars),
         lane: lane?,
         guard,
         gates: gates?,
+        sequence: steps,
         flow: flow?,
         on_dead: on_dead?,
+        on_outage,
         version: version.with(take(&mut cx.stack.parts)),
         has_tests,
+        awaits_events,
     };
     self_trigger::warn(&rule, cx.config, cx.diagnostics());
     Some(rule)
 }
 
-fn required<'n>(
+/// The condition of a rule with a sequence: its own, and that the event matches a step.
+fn both(when: Condition, step: Condition) -> Condition {
+    match when {
+        Condition::All(mut parts) => {
+            parts.push(step);
+            Condition::All(parts)
+        }
+        Condition::Any(_) | Condition::Predicate(_) => Condition::All(vec![when, step]),
+    }
+}
+
+fn lower_event_source(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
+    required(node, "event_source", cx.diagnostics()).and_then(|(n, _)| lower_source(n, cx))
+}
+
+/// Lowers `event_source` and `event_type`.
+fn lower_event_pattern(
+    node: &Node,
+    cx: &mut Compiler<'_>,
+) -> (Option<String>, Option<Arc<[TypePattern]>>) {
+    let source = lower_event_source(node, cx);
+    let event_types = required(node, "event_type", cx.diagnostics())
+        .and_then(|(types, _)| lower_types(types, source.as_deref(), cx));
+    (source, event_types)
+}
+
+pub fn required<'n>(
     node: &'n Node,
     key: &str,
     diagnostics: &mut Diagnostics,
@@ -300,28 +373,6 @@ fn lower_vars(rule: &Node, cx: &mut Compiler<'_>) {
         vars.insert(entry.key.clone(), entry.value.to_json());
     }
     cx.names.in_scope.vars = Arc::new(Value::Object(vars));
-}
-
-/// Lowers the steps to run: those under `flow`, or those of the flow under `flow_name`.
-fn lower_steps_to_run(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
-    let (Some(name), None) = (rule.get("flow_name"), rule.get("flow")) else {
-        let flow =
-            required(rule, "flow", cx.diagnostics()).and_then(|(flow, _)| lower_flow(flow, cx));
-        if let Some(name) = rule.get("flow_name") {
-            let help = "keep one; to run the named flow among other steps write `- flow: NAME`";
-            cx.invalid(name.at, "`flow_name` beside `flow`", help);
-        }
-        let catch = lower_catch(rule, cx);
-        let mut flow = flow?;
-        flow.catch = catch?;
-        return Some(flow);
-    };
-    if let Some(catch) = rule.get("catch") {
-        let message = "`catch` has no effect beside `flow_name`: the flow has its own";
-        let help = "move it to the flow, or write `flow: [{ flow: NAME, catch: [ … ] }]`";
-        cx.invalid(catch.at, message, help);
-    }
-    lower_flow_name(name, cx)
 }
 
 fn lower_lane(node: &Node, names: &mut NameResolver<'_>) -> Option<Lane> {

@@ -38,12 +38,13 @@ const RESOURCES: [&str; 7] = [
 pub fn guard(
     source: &str,
     flow: Option<&Flow>,
-    on_dead: Option<&Flow>,
+    notices: [Option<&Flow>; 2],
     cx: &mut Compiler<'_>,
 ) -> Option<Arc<LoopGuard>> {
     let limits = cx.config.loop_guard?;
-    // A notification about a dead run that goes elsewhere causes no events.
-    let notifications = writes(on_dead, WritingFlow::OnDead);
+    // A notice that goes elsewhere causes no events.
+    let notifications = notices.into_iter();
+    let notifications = notifications.flat_map(|flow| writes(flow, WritingFlow::Notice));
     let notifications = notifications.filter(|write| to_help_desk(write.http, cx.config));
     let writes = writes(flow, WritingFlow::Rule).chain(notifications);
     let writes: Vec<FlowWrite<'_>> = writes.collect();

@@ -1,20 +1,22 @@
-//! Reads an entry of `connections`: base URL, credentials, headers, timeout, actor and rate limit.
+//! Reads an entry of `connections`: base URL, credentials, headers, timeout, actor, limits, retries and TLS files.
 //! A base URL with a query, a fragment or credentials is an error.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::config::rate_limit;
+use crate::config::breaker::BreakerSetting;
 use crate::config::rate_limit::RateLimit;
-use crate::config::section;
+use crate::config::{breaker, rate_limit, retry, section, tls};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, duration, mapping, text, words};
 use crate::document::{Entry, Node};
-use crate::flow::call::AuthTemplate;
+use crate::flow::call::{AuthTemplate, ClientTls};
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
+use crate::run::retry::RetryPolicy;
 
 /// The destination and the credentials of requests, referred to by name in rules.
 #[derive(Debug, Clone)]
@@ -28,6 +30,12 @@ pub struct Connection {
     /// The id of the help desk user whose credentials the requests use.
     pub actor_id: Option<String>,
     pub rate_limit: Option<RateLimit>,
+    /// How requests are attempted again during an outage, by steps without a `retry`.
+    pub retry: Option<RetryPolicy>,
+    pub breaker: Option<BreakerSetting>,
+    pub tls: Option<Arc<ClientTls>>,
+    /// The span of `tls`.
+    pub tls_at: Span,
 }
 
 pub const CONNECTION: Vocabulary = Vocabulary {
@@ -41,6 +49,12 @@ pub const CONNECTION: Vocabulary = Vocabulary {
         "actor_id" user =>
             "The id of the help desk user whose credentials the connection uses. The loop guard recognises flowtrigger's own changes by it.";
         "rate_limit" rate_limit::schema => "The maximum rate of requests, evenly spread. Default: no limit.";
+        "retry" retry::schema =>
+            "How requests of steps without a `retry` are attempted again after connection errors, time-outs, 408, 429 and 5xx. Default: that of `outgoing`, or for 8h.";
+        "breaker" breaker::schema =>
+            "When the receiver counts as down, and how its runs continue: a mapping, or `off`. Default: that of `outgoing`, or on.";
+        "tls" tls::client_schema =>
+            "Files for TLS with this server: an authority of your own, a client certificate. Default: the authorities of the system.";
     },
 };
 
@@ -89,6 +103,16 @@ pub fn lower(entry: &Entry, names: &mut NameResolver<'_>) -> Option<Connection> 
         Some(rate) => Some(rate_limit::lower(rate, names.diagnostics)?),
         None => None,
     };
+    let retry = match node.get("retry") {
+        Some(retry) => Some(retry::lower(retry, names)?),
+        None => None,
+    };
+    let breaker = node.get("breaker");
+    let breaker = breaker.map(|breaker| breaker::lower(breaker, names.diagnostics));
+    let tls = match node.get("tls") {
+        Some(tls) => Some(Arc::new(lower_tls(tls, url, names.diagnostics)?)),
+        None => None,
+    };
     Some(Connection {
         name: entry.key.clone(),
         at: entry.key_at,
@@ -98,7 +122,24 @@ pub fn lower(entry: &Entry, names: &mut NameResolver<'_>) -> Option<Connection> 
         timeout,
         actor_id,
         rate_limit,
+        retry,
+        breaker,
+        tls,
+        tls_at: node.get("tls").map(|tls| tls.at).unwrap_or_default(),
     })
+}
+
+/// Reads `tls`, which only an `https` address can use.
+fn lower_tls(node: &Node, url: &Node, diagnostics: &mut Diagnostics) -> Option<ClientTls> {
+    let tls = tls::lower_client(node, diagnostics)?;
+    let scheme = url.as_text().and_then(|url| url.split_once(':'));
+    let scheme = scheme.map_or("https", |(scheme, _)| scheme);
+    if scheme.eq_ignore_ascii_case("https") {
+        return Some(tls);
+    }
+    let message = format!("`tls` has no effect: the `base_url` starts with `{scheme}:`");
+    let help = "write `base_url: https://…`, or remove `tls`";
+    diagnostics.reject_value(node.at, message, help)
 }
 
 /// Reads `actor_id`: a number at Zendesk, a text at Upmind.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::config::mode::Mode;
-use crate::config::{Config, connection, store};
+use crate::config::{Config, address, connection, listen, page, public_url, store, traces};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Span};
 use crate::document::suggest::{for_environment, nearest};
 use crate::secret::SecretSource;
@@ -15,7 +15,7 @@ use crate::secret::SecretSource;
 const PREFIX: &str = "FLOWTRIGGER_";
 
 /// The settings after the prefix; those that end in `_` are followed by a name.
-const SETTINGS: [&str; 10] = [
+pub const SETTINGS: [&str; 14] = [
     "MODE",
     "VARS_",
     "CONNECTIONS_",
@@ -24,12 +24,21 @@ const SETTINGS: [&str; 10] = [
     "CONFIG",
     "DATA",
     "LISTEN",
+    "PUBLIC_URL",
     "PAGE",
+    "NO_WATCH",
     "STORE",
+    "LOG",
+    "LOG_FORMAT",
+];
+
+/// The values of a variable that turns something on or off.
+const SWITCH_VALUES: [&str; 13] = [
+    "", "1", "true", "t", "yes", "y", "on", "0", "false", "f", "no", "n", "off",
 ];
 
 /// Variables that flowtrigger sets for commands, which may start flowtrigger again.
-const COMMAND_VARIABLES: [&str; 5] = [
+pub const COMMAND_VARIABLES: [&str; 5] = [
     "EVENT_TYPE",
     "EVENT_ID",
     "EVENT_SOURCE",
@@ -38,7 +47,7 @@ const COMMAND_VARIABLES: [&str; 5] = [
 ];
 
 /// Applies `FLOWTRIGGER_MODE`, `FLOWTRIGGER_VARS_NAME`, `FLOWTRIGGER_CONNECTIONS_NAME_BASE_URL` and
-/// `…_ACTOR_ID`, and `FLOWTRIGGER_STORE`.
+/// `…_ACTOR_ID`, `FLOWTRIGGER_STORE`, `FLOWTRIGGER_LISTEN` and `FLOWTRIGGER_PAGE`; checks `FLOWTRIGGER_NO_WATCH`.
 pub fn overlay(
     environment: &BTreeMap<String, String>,
     config: &mut Config,
@@ -48,6 +57,7 @@ pub fn overlay(
         file: FileId::ENVIRONMENT,
         ..Span::default()
     };
+    traces::overlay(environment, config, at, diagnostics);
     for (variable, value) in environment {
         let Some(setting) = variable.strip_prefix(PREFIX) else {
             continue;
@@ -94,18 +104,26 @@ fn unknown(variable: &str, setting: &str, at: Span) -> Diagnostic {
     let known = SETTINGS.iter().map(|known| known.trim_end_matches('_'));
     let near = nearest(head, known).and_then(|near| {
         let whole = SETTINGS.iter().find(|s| s.trim_end_matches('_') == near)?;
-        Some(whole.replace('_', "_…"))
+        Some(with_name(whole))
     });
     let help = match near {
         Some(near) => format!("did you mean `{PREFIX}{near}`?"),
         None => format!(
             "unset or rename it; the known variables are {}",
             SETTINGS
-                .map(|s| format!("`{PREFIX}{}`", s.replace('_', "_…")))
+                .map(|setting| format!("`{PREFIX}{}`", with_name(setting)))
                 .join(", ")
         ),
     };
     Diagnostic::warning(Code::UnknownKey, at, message).help(help)
+}
+
+/// A setting as it is shown: `VARS_…` is followed by a name.
+fn with_name(setting: &str) -> String {
+    match setting.ends_with('_') {
+        true => format!("{setting}…"),
+        false => setting.to_owned(),
+    }
 }
 
 fn set(setting: &str, value: &str, at: Span, config: &mut Config) -> Result<(), String> {
@@ -119,6 +137,20 @@ fn set(setting: &str, value: &str, at: Span, config: &mut Config) -> Result<(), 
         set_connection(rest, value, config)?;
     } else if setting == "STORE" {
         store::overlay(value, at, config)?;
+    } else if setting == "LISTEN" {
+        if !address::is_address(value) {
+            let example = listen::EXAMPLE;
+            return Err(format!(
+                "is not an address: `{value}`; write a host and a port: `{example}`"
+            ));
+        }
+        (config.listen.address, config.listen.at) = (Some(value.to_owned()), at);
+    } else if setting == "PUBLIC_URL" {
+        config.listen.public_url = Some(public_url::read(value)?);
+    } else if setting == "PAGE" {
+        page::overlay(value, at, &mut config.page)?;
+    } else if setting == "NO_WATCH" && !SWITCH_VALUES.contains(&value.to_lowercase().as_str()) {
+        return Err(format!("takes 1 or 0, found `{value}`"));
     }
     Ok(())
 }
@@ -199,8 +231,7 @@ mod tests {
             ("FLOWTRIGGER_VAR_DESK", "`FLOWTRIGGER_VARS_…`"),
             ("FLOWTRIGGER_SECRETS_X", "`FLOWTRIGGER_SECRET_…`"),
             ("FLOWTRIGGER_PORT", "`FLOWTRIGGER_LISTEN`"),
-            ("FLOWTRIGGER_LOG", "`--log debug`"),
-            ("FLOWTRIGGER_LOG_FORMAT", "`--log-format json`"),
+            ("FLOWTRIGGER_LOG_LEVEL", "`FLOWTRIGGER_LOG`"),
             (
                 "FLOWTRIGGER_ZZZ",
                 "the known variables are `FLOWTRIGGER_MODE`",
@@ -216,6 +247,8 @@ mod tests {
         }
         for known in [
             "FLOWTRIGGER_RULES",
+            "FLOWTRIGGER_LOG",
+            "FLOWTRIGGER_LOG_FORMAT",
             "FLOWTRIGGER_SECRET_A",
             "FLOWTRIGGER_KEY",
         ] {

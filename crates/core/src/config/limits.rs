@@ -1,12 +1,14 @@
 //! Reads `limits` of the configuration: limits on active and unfinished runs.
 //! A limit per rule or host that exceeds the total is an error.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, number, words};
+use crate::document::vocabulary::{Vocabulary, duration, number, words};
 
 /// Limits on active and unfinished runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub struct RunLimits {
     pub backlog: usize,
     /// The maximum number of unfinished runs of one rule; above it, further runs are held.
     pub per_rule_backlog: usize,
+    /// The maximum number of events that runs wait for; above it, events whose runs would wait are rejected.
+    pub waiters: usize,
+    /// The time in which one cause has at most one notice; zero if each dead run has its own.
+    pub notice_every: Duration,
 }
 
 impl Default for RunLimits {
@@ -31,6 +37,8 @@ impl Default for RunLimits {
             per_host: 8,
             backlog: 100_000,
             per_rule_backlog: 10_000,
+            waiters: 1_000_000,
+            notice_every: Duration::from_secs(600),
         }
     }
 }
@@ -45,11 +53,17 @@ pub const LIMITS: Vocabulary = Vocabulary {
             "The number of unfinished runs. Above it, events that match are answered with 429. Default: 100000.";
         "per_rule_backlog" number =>
             "The number of unfinished runs of one rule. Above it, further runs are held. Default: 10000.";
+        "waiters" number =>
+            "The number of events that runs wait for in `wait_for` steps, those that are not reached yet included. Above it, events whose runs would wait are answered with 429. Default: 1000000.";
+        "notice_every" duration =>
+            "The time in which one cause has at most one notice, by `on_dead` or `on_outage`: further dead runs with the same reason are counted, and reported together. `0s` reports each separately. Default: 10m.";
     },
 };
 
 const MAX_ACTIVE: u64 = 1_000;
 const MAX_WAITING: u64 = 10_000_000;
+const MAX_WAITERS: u64 = 100_000_000;
+const MAX_NOTICE_EVERY: Duration = Duration::from_secs(7 * 86_400);
 
 fn active() -> Value {
     json!({"type": "integer", "minimum": 1, "maximum": MAX_ACTIVE})
@@ -82,7 +96,20 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> RunLimits {
             diagnostics,
         )
         .unwrap_or(defaults.per_rule_backlog.min(backlog)),
+        waiters: count(node, "waiters", MAX_WAITERS, diagnostics).unwrap_or(defaults.waiters),
+        notice_every: notice_every(node, diagnostics).unwrap_or(defaults.notice_every),
     }
+}
+
+fn notice_every(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let node = node.get("notice_every")?;
+    let every = diagnostics.duration(node, "notice_every")?;
+    if every > MAX_NOTICE_EVERY {
+        let help =
+            "write the time after which a cause that continues is reported again, such as 10m";
+        return diagnostics.reject_value(node.at, "`notice_every` is at most 7d", help);
+    }
+    Some(every)
 }
 
 fn count(node: &Node, key: &str, max: u64, diagnostics: &mut Diagnostics) -> Option<usize> {
@@ -109,7 +136,6 @@ fn within(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use super::*;
     use crate::config::archive::{Archive, ArchiveScope};
@@ -132,6 +158,11 @@ mod tests {
         let limits = config("limits: { runs: 64, per_rule: 2 }").limits;
         assert_eq!((limits.per_rule, limits.per_host), (2, 8));
         assert_eq!(limits.backlog, RunLimits::default().backlog);
+        assert_eq!(limits.notice_every, Duration::from_secs(600));
+        assert_eq!(limits.waiters, 1_000_000);
+        let limits = config("limits: { notice_every: 0s, waiters: 5 }").limits;
+        assert_eq!(limits.waiters, 5);
+        assert_eq!(limits.notice_every, Duration::ZERO);
     }
 
     #[test]

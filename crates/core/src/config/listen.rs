@@ -1,4 +1,4 @@
-//! Reads `listen` of the configuration: the daemon's address, trusted proxies and limits for senders.
+//! Reads `listen` of the configuration: the daemon's address, certificate, trusted proxies and limits for senders.
 //! Limits that no sender could meet are errors.
 
 use std::time::Duration;
@@ -6,17 +6,24 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use crate::config::network;
+use crate::config::metrics_listener::{self, MetricsListener};
+use crate::config::tls::{self, ServerTls};
+use crate::config::{address, network, public_url};
 use crate::diagnostic::{Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::size;
 use crate::document::vocabulary::{Vocabulary, duration, text, words};
 use crate::document::{Node, Yaml};
 
+/// The default listening address.
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
+
 /// The value of `listen`. `None` leaves a setting to the command line or its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listen {
     pub address: Option<String>,
+    /// The address by which people reach the listener, without a slash at its end: the start of the links of answers.
+    pub public_url: Option<String>,
     /// The span of `listen`.
     pub at: Span,
     /// The proxies whose forwarded client address is trusted.
@@ -31,6 +38,10 @@ pub struct Listen {
     pub body: Option<usize>,
     /// The maximum time from the first byte of a request to its last.
     pub request: Option<Duration>,
+    /// The certificate of the listener. `None` for plain HTTP.
+    pub tls: Option<ServerTls>,
+    /// The listener for metrics. `None` serves them with the events.
+    pub metrics: Option<MetricsListener>,
 }
 
 pub const LISTEN: Vocabulary = Vocabulary {
@@ -38,6 +49,8 @@ pub const LISTEN: Vocabulary = Vocabulary {
     words: words! {
         "address" text =>
             "Host and port; `--listen` overrides it. Default: 127.0.0.1:8080. An address that other machines can reach requires `verify` for every source.";
+        "public_url" public_url::schema =>
+            "The address by which people and senders reach this listener, for the links of answers and for signatures over the URL: `https://hooks.example.com`. Default: the address of the listener; of a signed URL, the `Host` header.";
         "trusted_proxies" network::list_schema =>
             "Proxies whose forwarded client address is trusted: addresses or networks.";
         "hosts" hosts_schema =>
@@ -47,9 +60,15 @@ pub const LISTEN: Vocabulary = Vocabulary {
             "The maximum number of open connections per client address, except trusted proxies and loopback. Default: 100.";
         "body" size::schema => "The maximum size of a body. Default: 1MiB.";
         "request" duration => "The maximum time to receive a request. Default: 15s.";
+        "tls" tls::server_schema =>
+            "The files of the certificate with which the daemon serves HTTPS. Default: plain HTTP.";
+        "metrics" metrics_listener::schema =>
+            "A listener for `/metrics`, `/healthz` and `/readyz` alone: an address, or a mapping with `address` and `allow`. `/metrics` is then served there and no longer with the events. Default: `/metrics` is served with the events, to this machine only.";
     },
 };
 
+/// An address in messages.
+pub(super) const EXAMPLE: &str = "127.0.0.1:8080";
 const MAX_CONNECTIONS: u64 = 100_000;
 
 fn hosts_schema() -> Value {
@@ -71,13 +90,16 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
         ..Listen::default()
     };
     if !matches!(node.value, Yaml::Map(_)) {
-        listen.address = diagnostics.text(node, "listen");
+        listen.address = address::lower(node, "listen", EXAMPLE, diagnostics);
         return listen;
     }
     diagnostics.entries(node, &LISTEN);
     listen.address = node
         .get("address")
-        .and_then(|address| diagnostics.text(address, "address"));
+        .and_then(|node| address::lower(node, "listen.address", EXAMPLE, diagnostics));
+    listen.public_url = node
+        .get("public_url")
+        .and_then(|node| public_url::lower(node, diagnostics));
     if let Some(proxies) = node.get("trusted_proxies") {
         listen.trusted_proxies = network::lower_list(proxies, "trusted_proxies", diagnostics);
     }
@@ -97,6 +119,12 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
     listen.request = node
         .get("request")
         .and_then(|node| lower_time(node, diagnostics));
+    listen.tls = node
+        .get("tls")
+        .and_then(|tls| tls::lower_server(tls, diagnostics));
+    listen.metrics = node
+        .get("metrics")
+        .and_then(|metrics| metrics_listener::lower(metrics, diagnostics));
     listen
 }
 

@@ -2,49 +2,62 @@
 //! A configuration holds where a secret is stored, never its value.
 
 mod account_warnings;
+mod address;
 pub mod archive;
+pub mod breaker;
 pub mod commands;
+pub mod config_source;
 pub mod connection;
 pub(crate) mod custom_source;
 pub mod environment;
+mod event_types;
+pub mod handshake;
 pub mod integrations;
 pub mod limits;
 pub mod listen;
 pub mod loop_guard;
+pub mod metrics_listener;
 pub mod mode;
 pub(crate) mod network;
 pub mod outgoing;
 pub mod page;
 pub mod postgres_url;
+mod public_url;
 pub mod rate_limit;
 pub(crate) mod redact;
 pub mod retention;
+pub mod retry;
+pub mod schedules;
+mod secret_source;
+pub mod sender_method;
 pub mod source;
+mod source_account;
 pub mod store;
+pub mod tls;
+pub mod traces;
+pub mod value_location;
 pub(crate) mod variables;
 pub mod verification;
 pub mod vocabulary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Report};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Report};
 use crate::document;
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
 use crate::egress::policy::EgressPolicy;
 use crate::event::catalogue::Catalogue;
-use crate::event::catalogue::event_type::EventType;
 use crate::event::format::custom::CustomFormat;
-use crate::event::format::type_name;
-use crate::fingerprint::{Fingerprint, fingerprint};
 use crate::flow::bundle_document::SourceAccount;
 use crate::language::event_fields::EventFields;
 use crate::language::resolver::NameResolver;
 use crate::loop_guard::limits::LoopLimits;
 use crate::path::Path;
+use crate::schedule::Schedule;
 use crate::secret::SecretSource;
 
 /// A compiled configuration.
@@ -54,6 +67,10 @@ pub struct Config {
     pub mode: Mode,
     /// The variables, read as `vars.…`; an object.
     pub vars: Arc<Value>,
+    /// Business hours by name.
+    pub schedules: Arc<BTreeMap<String, Arc<Schedule>>>,
+    /// The calendars that they name, also those that could not be read.
+    pub calendars: BTreeSet<String>,
     pub connections: BTreeMap<String, Connection>,
     pub secrets: BTreeMap<String, SecretSource>,
     /// Connections and settings for ZIS bundles, by integration key.
@@ -69,13 +86,19 @@ pub struct Config {
     pub store: StoreAddress,
     pub store_options: StoreOptions,
     pub outgoing: EgressPolicy,
+    /// What `outgoing` says about outages.
+    pub outages: OutageDefaults,
     pub commands: Commands,
     /// `None` if it is off.
     pub loop_guard: Option<LoopLimits>,
+    /// Where traces of runs go; `None` exports none.
+    pub traces: Option<TraceExport>,
     /// The event fields that are removed when the runs of the event have ended.
     pub redact: Vec<Path>,
     /// The steps to run when a run ends as dead and its rule has no `on_dead`; not compiled.
     pub on_dead: Option<Node>,
+    /// The steps to run when a receiver fails; not compiled.
+    pub on_outage: Option<Node>,
     /// The texts that it was compiled from.
     pub source: Arc<ConfigSource>,
     /// Whether no error was found. If `false`, names that rules use may be defined in the part that was left out.
@@ -83,7 +106,9 @@ pub struct Config {
 }
 
 pub use crate::config::archive::{ARCHIVE, Archive, ArchiveScope};
+pub use crate::config::breaker::{BREAKER, Breaker, BreakerSetting};
 pub use crate::config::commands::{COMMANDS, Commands};
+pub use crate::config::config_source::ConfigSource;
 pub use crate::config::connection::{AUTH, CONNECTION, Connection};
 pub use crate::config::environment::applied;
 pub use crate::config::integrations::{INTEGRATION, Integration, SimulatedSettings};
@@ -91,20 +116,25 @@ pub use crate::config::limits::{LIMITS, RunLimits};
 pub use crate::config::listen::{LISTEN, Listen};
 pub use crate::config::loop_guard::LOOP_GUARD;
 pub use crate::config::mode::Mode;
-pub use crate::config::outgoing::OUTGOING;
+pub use crate::config::outgoing::{OUTGOING, OutageDefaults};
 pub use crate::config::page::{PAGE, PageAddress, PageSettings, UserHeader};
 pub use crate::config::rate_limit::{RATE, RateLimit};
 pub use crate::config::retention::{RETENTION, Retention};
+pub use crate::config::retry::OUTAGE_RETRY;
+pub use crate::config::schedules::SCHEDULE;
+pub use crate::config::schedules::calendar::{CalendarFile, CalendarFiles, UnreadableCalendar};
 pub use crate::config::source::{EventSource, SOURCE, SourceFormat};
 pub use crate::config::store::{
     DaemonRules, PostgresAddress, STORE, STORE_VARIABLE, StoreAddress, StoreOptions, StorePassword,
 };
-pub use crate::config::verification::hmac::{
-    Algorithm, HMAC, HmacScheme, KeyEncoding, SignatureCount, SignatureEncoding, SignedContent,
-    SignedPart, TimestampFormat, TimestampHeader,
+pub use crate::config::traces::{TRACES, TraceExport};
+pub use crate::config::verification::preset::{EventTypeLocation, PRESETS, Preset};
+pub use crate::config::verification::signature::{
+    Algorithm, ED25519, HMAC, KeyEncoding, Separator, SignatureCount, SignatureEncoding,
+    SignatureScheme, SignedContent, SignedPart, SigningTime, TimestampFormat, TimestampLocation,
 };
-pub use crate::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
-pub use crate::config::verification::{BASIC, Scheme, VERIFY, Verification};
+pub use crate::config::verification::token::{TOKEN, TokenLocation, TokenScheme};
+pub use crate::config::verification::{BASIC, GENERIC, Scheme, VERIFY, Verification};
 pub use crate::config::vocabulary::{CONFIG, SECRET};
 
 impl Default for Config {
@@ -112,6 +142,8 @@ impl Default for Config {
         Self {
             mode: Mode::Live,
             vars: Arc::new(Value::Object(serde_json::Map::new())),
+            schedules: Arc::default(),
+            calendars: BTreeSet::new(),
             connections: BTreeMap::new(),
             secrets: BTreeMap::new(),
             integrations: BTreeMap::new(),
@@ -125,10 +157,13 @@ impl Default for Config {
             store: StoreAddress::default(),
             store_options: StoreOptions::default(),
             outgoing: EgressPolicy::default(),
+            outages: OutageDefaults::default(),
             commands: Commands::default(),
             loop_guard: Some(LoopLimits::default()),
+            traces: None,
             redact: Vec::new(),
             on_dead: None,
+            on_outage: None,
             source: Arc::default(),
             whole: true,
         }
@@ -141,6 +176,14 @@ fn built_in_sources() -> BTreeMap<String, EventSource> {
 }
 
 impl Config {
+    /// The headers that sources read, in lower case.
+    fn read_headers(&self) -> BTreeSet<String> {
+        let needs = self.sources.values().map(|source| &source.needs);
+        needs
+            .flat_map(|needs| needs.headers.iter().cloned())
+            .collect()
+    }
+
     /// Returns the formats of the custom sources.
     pub fn descriptions(&self) -> impl Iterator<Item = &CustomFormat> {
         self.sources.values().filter_map(EventSource::description)
@@ -165,56 +208,10 @@ impl Config {
     ) -> NameResolver<'a> {
         NameResolver {
             config_complete: self.whole,
+            schedules: Arc::clone(&self.schedules),
+            headers: self.read_headers(),
             ..NameResolver::new(&self.catalogue, Arc::clone(&self.vars), fields, diagnostics)
         }
-    }
-}
-
-/// The texts of a configuration, which compile to the same configuration again. Contains no values of
-/// secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigSource {
-    pub fingerprint: Fingerprint,
-    pub file: Arc<str>,
-    pub text: Arc<str>,
-    /// The environment variables that override it.
-    pub environment: BTreeMap<String, String>,
-}
-
-impl Default for ConfigSource {
-    fn default() -> Self {
-        Self::new("".into(), "".into(), BTreeMap::new())
-    }
-}
-
-impl ConfigSource {
-    pub fn new(file: Arc<str>, text: Arc<str>, environment: BTreeMap<String, String>) -> Self {
-        let overrides = environment.iter();
-        let overrides: Vec<String> = overrides
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let mut parts = vec![file.as_bytes(), text.as_bytes()];
-        parts.extend(overrides.iter().map(String::as_bytes));
-        Self {
-            fingerprint: fingerprint(&parts),
-            file,
-            text,
-            environment,
-        }
-    }
-
-    /// Compiles the configuration again, without diagnostics.
-    pub fn compile(&self) -> Config {
-        let mut files = Files::default();
-        let file = files.add(Arc::clone(&self.file), Arc::clone(&self.text));
-        let mut config = parse(
-            file,
-            &self.text,
-            &self.environment,
-            &mut Diagnostics::default(),
-        );
-        config.source = Arc::new(self.clone());
-        config
     }
 }
 
@@ -226,6 +223,17 @@ pub fn parse(
     environment: &BTreeMap<String, String>,
     diagnostics: &mut Diagnostics,
 ) -> Config {
+    parse_with_calendars(file, text, environment, &CalendarFiles::new(), diagnostics)
+}
+
+/// Reads it together with the calendars that it names: [`schedules::calendar::names`] lists them.
+pub fn parse_with_calendars(
+    file: FileId,
+    text: &str,
+    environment: &BTreeMap<String, String>,
+    calendars: &CalendarFiles,
+    diagnostics: &mut Diagnostics,
+) -> Config {
     let before = diagnostics.errors();
     let mut config = Config::default();
     let documents = document::read(file, text, diagnostics);
@@ -234,8 +242,9 @@ pub fn parse(
         diagnostics.push(Diagnostic::error(Code::InvalidValue, second.at, message));
     }
     if let Some(document) = documents.first() {
-        lower(document, &mut config, diagnostics);
+        lower(document, calendars, &mut config, diagnostics);
     }
+    config.calendars = schedules::calendar::names(text);
     environment::overlay(environment, &mut config, diagnostics);
     integrations::check(&config, diagnostics);
     source::check_connections(&config, diagnostics);
@@ -244,7 +253,12 @@ pub fn parse(
     config
 }
 
-fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
+fn lower(
+    node: &Node,
+    calendars: &CalendarFiles,
+    config: &mut Config,
+    diagnostics: &mut Diagnostics,
+) {
     if diagnostics.entries(node, &CONFIG).is_none() {
         return;
     }
@@ -263,9 +277,11 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
             _ => diagnostics.wrong_type(vars, "vars", "a mapping"),
         }
     }
+    let schedules = section(node, "schedules", diagnostics);
+    config.schedules = Arc::new(schedules::lower(schedules, calendars, diagnostics));
     config.connections = lower_connections(node, config, diagnostics);
     for entry in section(node, "secrets", diagnostics) {
-        if let Some(source) = lower_secret(entry, diagnostics) {
+        if let Some(source) = secret_source::lower_secret(entry, diagnostics) {
             config.secrets.insert(entry.key.clone(), source);
         }
     }
@@ -291,6 +307,8 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
     if let Some(node) = node.get("outgoing") {
         config.outgoing = outgoing::lower(node, diagnostics);
+        let mut names = config.name_resolver(EventFields::None, diagnostics);
+        config.outages = outgoing::lower_outages(node, &mut names);
     }
     if let Some(node) = node.get("commands") {
         config.commands = commands::lower(node, diagnostics);
@@ -308,9 +326,16 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
         config.limits = limits::lower(node, diagnostics);
     }
     if let Some(types) = node.get("event_types") {
-        config.catalogue = config.catalogue.extended(lower_types(types, diagnostics));
+        config.catalogue = config
+            .catalogue
+            .extended(event_types::lower(types, diagnostics));
+    }
+    if let Some(node) = node.get("traces") {
+        let mut names = config.name_resolver(EventFields::None, diagnostics);
+        config.traces = traces::lower(node, &mut names);
     }
     config.on_dead = node.get("on_dead").cloned();
+    config.on_outage = node.get("on_outage").cloned();
     if let Some(node) = node.get("redact") {
         config.redact = redact::lower(node, &config.catalogue, diagnostics);
     }
@@ -353,42 +378,4 @@ fn section<'n>(node: &'n Node, key: &str, diagnostics: &mut Diagnostics) -> &'n 
             &[]
         }),
     }
-}
-
-fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretSource> {
-    let help = "write { env: VARIABLE } or { file: PATH }; never write the value itself";
-    if entry.value.as_map().is_none() {
-        let message = format!("the secret `{}` takes a mapping with its source", entry.key);
-        return diagnostics.reject(Code::SecretInFile, entry.value.at, message, help);
-    }
-    let entries = diagnostics.entries(&entry.value, &SECRET)?;
-    let [source] = entries else {
-        let message = format!("the secret `{}` takes one of env, file", entry.key);
-        return diagnostics.reject_value(entry.value.at, message, help);
-    };
-    let text = diagnostics.text(&source.value, &source.key)?;
-    match source.key.as_str() {
-        "env" => Some(SecretSource::Env(text)),
-        "file" => Some(SecretSource::File(text.into())),
-        _ => None,
-    }
-}
-
-fn lower_types(node: &Node, diagnostics: &mut Diagnostics) -> Vec<EventType> {
-    let Some(items) = node.as_list() else {
-        diagnostics.wrong_type(node, "event_types", "a list of types");
-        return Vec::new();
-    };
-    let mut types = Vec::new();
-    for item in items {
-        match serde_json::from_value::<EventType>(item.to_json()) {
-            Ok(event_type) => types.push(type_name::with_webhook(event_type)),
-            Err(error) => {
-                let message = format!("not an event type: {error}");
-                let help = "a type has source, name, display, webhook, codes, groups, summary, fields, open";
-                diagnostics.invalid(item.at, message, help);
-            }
-        }
-    }
-    types
 }

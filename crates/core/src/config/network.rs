@@ -1,6 +1,8 @@
 //! Parses IP addresses and networks: `10.0.0.0/8`, `192.0.2.7`, `::1`.
 //! Host names, and networks with host bits set, are errors.
 
+use ::core::net::{IpAddr, SocketAddr};
+
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ use crate::document::decode::Decode;
 pub fn parse(text: &str) -> Option<IpNet> {
     match text.parse::<IpNet>() {
         Ok(network) => Some(network),
-        Err(_) => text.parse::<::core::net::IpAddr>().ok().map(IpNet::from),
+        Err(_) => text.parse::<IpAddr>().ok().map(IpNet::from),
     }
 }
 
@@ -43,4 +45,19 @@ fn lower(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<IpNet>
     let message = format!("`{text}` has host bits set");
     let help = format!("write `{}`", network.trunc());
     diagnostics.reject_value(node.at, message, &help)
+}
+
+/// Whether only this machine reaches an address to listen on. A name may resolve to any address, except `localhost`.
+pub fn is_loopback(address: &str) -> bool {
+    match address.parse::<SocketAddr>() {
+        Ok(address) => address.ip().to_canonical().is_loopback(),
+        Err(_) => match address.rsplit_once(':') {
+            Some((host, _)) => {
+                let bare = host.trim_start_matches('[').trim_end_matches(']');
+                host.eq_ignore_ascii_case("localhost")
+                    || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+            }
+            None => false,
+        },
+    }
 }

@@ -1,13 +1,24 @@
-//! Reads `outgoing` of the configuration: allowed non-public destinations, and the proxy.
+//! Reads `outgoing` of the configuration: allowed non-public destinations, the proxy, and what happens in
+//! an outage of a receiver.
 
 use serde_json::{Value, json};
 
-use crate::config::network;
+use crate::config::breaker::BreakerSetting;
+use crate::config::{breaker, network, retry};
 use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, text, words};
 use crate::egress::policy::{EgressAllow, EgressPolicy, EgressProxy};
+use crate::language::resolver::NameResolver;
+use crate::run::retry::RetryPolicy;
+
+/// What happens in an outage, for hosts without a connection and for connections that do not say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutageDefaults {
+    pub retry: Option<RetryPolicy>,
+    pub breaker: Option<BreakerSetting>,
+}
 
 pub const OUTGOING: Vocabulary = Vocabulary {
     name: "`outgoing`",
@@ -15,6 +26,10 @@ pub const OUTGOING: Vocabulary = Vocabulary {
         "allow" allow =>
             "Destinations that requests may reach although they are not public: addresses, networks (`10.1.0.0/16`), hosts (`crm.internal`, `*.internal`).";
         "proxy" text => "The proxy for requests: its URL, or `environment`. Default: none.";
+        "retry" retry::schema =>
+            "The `retry` of connections that have none, and of requests without a connection. Default: for 8h.";
+        "breaker" breaker::schema =>
+            "The `breaker` of connections that have none, and of hosts without a connection. Default: on.";
     },
 };
 
@@ -26,7 +41,17 @@ pub fn schema() -> Value {
     OUTGOING.schema(&[])
 }
 
-/// Reads `outgoing`; reports and leaves out invalid entries.
+/// Reads what `outgoing` says about outages; reports and leaves out invalid values.
+pub fn lower_outages(node: &Node, names: &mut NameResolver<'_>) -> OutageDefaults {
+    let retry = node.get("retry");
+    let breaker = node.get("breaker");
+    OutageDefaults {
+        retry: retry.and_then(|node| retry::lower(node, names)),
+        breaker: breaker.map(|node| breaker::lower(node, names.diagnostics)),
+    }
+}
+
+/// Reads the destinations of `outgoing` and its proxy; reports and leaves out invalid entries.
 pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> EgressPolicy {
     if diagnostics.entries(node, &OUTGOING).is_none() {
         return EgressPolicy::default();

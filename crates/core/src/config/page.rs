@@ -1,14 +1,13 @@
 //! Reads `page` of the configuration: where the web page is served, under which names, and who may sign in.
 //! An address that other machines can reach requires a way to sign in.
 
-use ::core::net::{IpAddr, SocketAddr};
-
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::config::listen::lower_hosts;
-use crate::config::network;
+use crate::config::tls::{self, ServerTls};
 use crate::config::verification::{lower_secrets, secrets_schema};
+use crate::config::{address, network};
 use crate::diagnostic::{Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{Vocabulary, text, words};
@@ -16,6 +15,9 @@ use crate::document::{Node, Yaml};
 
 /// The default address of the page.
 pub const DEFAULT_PAGE_ADDRESS: &str = "127.0.0.1:8081";
+
+const SIGN_IN_HELP: &str =
+    "add `secrets: [NAME]`, or `user_header` with `trusted_proxies`; or listen on 127.0.0.1";
 
 /// The value of `page`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,6 +34,8 @@ pub struct PageSettings {
     pub user_header: Option<UserHeader>,
     /// The proxies that may set `user_header`, and that say who sends a request and how.
     pub trusted_proxies: Vec<IpNet>,
+    /// The certificate of the page. `None` for plain HTTP.
+    pub tls: Option<ServerTls>,
 }
 
 impl PageSettings {
@@ -76,6 +80,8 @@ pub const PAGE: Vocabulary = Vocabulary {
         "trusted_proxies" network::list_schema =>
             "The proxies in front of the page: addresses or networks. Their `X-Forwarded-For`, `X-Forwarded-Proto` and `user_header` are trusted, those of all others are ignored.";
         "actors" actors_schema => "The users of `user_header` that may act. All others may read.";
+        "tls" tls::server_schema =>
+            "The files of the certificate with which the page is served over HTTPS. Default: plain HTTP.";
     },
 };
 
@@ -104,7 +110,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> PageSettings {
     }
     diagnostics.entries(node, &PAGE);
     if let Some(node) = node.get("listen") {
-        page.listen = lower_address(node, "listen", diagnostics);
+        page.listen = lower_address(node, "page.listen", diagnostics);
     }
     if let Some(hosts) = node.get("hosts") {
         page.hosts = lower_hosts(hosts, diagnostics);
@@ -118,6 +124,9 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> PageSettings {
         page.trusted_proxies = network::lower_list(proxies, "trusted_proxies", diagnostics);
     }
     page.user_header = lower_user_header(node, diagnostics);
+    page.tls = node
+        .get("tls")
+        .and_then(|tls| tls::lower_server(tls, diagnostics));
     check_sign_in(&page, node.get("listen").unwrap_or(node), diagnostics);
     page
 }
@@ -127,11 +136,36 @@ fn lower_address(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> PageA
     if matches!(node.value, Yaml::Bool(false)) {
         return PageAddress::Off;
     }
-    match diagnostics.text(node, key) {
+    if matches!(&node.value, Yaml::Text(word) if word == "off") {
+        return PageAddress::Off;
+    }
+    match address::lower(node, key, "127.0.0.1:8081` or `off", diagnostics) {
         None => PageAddress::Default,
-        Some(word) if word == "off" => PageAddress::Off,
         Some(address) => PageAddress::At(address),
     }
+}
+
+/// Replaces the address by the value of an environment variable.
+pub(super) fn overlay(value: &str, at: Span, page: &mut PageSettings) -> Result<(), String> {
+    let listen = match value {
+        "off" => PageAddress::Off,
+        address if address::is_address(address) => PageAddress::At(address.to_owned()),
+        _ => {
+            return Err(format!(
+                "is not an address: `{value}`; write a host and a port: `{DEFAULT_PAGE_ADDRESS}` or `off`"
+            ));
+        }
+    };
+    if let PageAddress::At(address) = &listen
+        && !page.has_sign_in()
+        && !network::is_loopback(address)
+    {
+        return Err(format!(
+            "opens the page to other machines, and nobody can sign in; {SIGN_IN_HELP}"
+        ));
+    }
+    (page.listen, page.at) = (listen, at);
+    Ok(())
 }
 
 fn lower_user_header(node: &Node, diagnostics: &mut Diagnostics) -> Option<UserHeader> {
@@ -176,29 +210,12 @@ fn check_sign_in(page: &PageSettings, node: &Node, diagnostics: &mut Diagnostics
     let PageAddress::At(address) = &page.listen else {
         return;
     };
-    if page.has_sign_in() || is_loopback(address) {
+    if page.has_sign_in() || network::is_loopback(address) {
         return;
     }
     let message =
         format!("other machines can reach the page at `{address}`, and nobody can sign in");
-    let help =
-        "add `secrets: [NAME]`, or `user_header` with `trusted_proxies`; or listen on 127.0.0.1";
-    diagnostics.invalid(node.at, message, help);
-}
-
-/// A name may resolve to any address, except `localhost`.
-fn is_loopback(address: &str) -> bool {
-    match address.parse::<SocketAddr>() {
-        Ok(address) => address.ip().to_canonical().is_loopback(),
-        Err(_) => match address.rsplit_once(':') {
-            Some((host, _)) => {
-                let bare = host.trim_start_matches('[').trim_end_matches(']');
-                host.eq_ignore_ascii_case("localhost")
-                    || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-            }
-            None => false,
-        },
-    }
+    diagnostics.invalid(node.at, message, SIGN_IN_HELP);
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reads `rate_limit` of a connection: the number of requests per period.
+//! Reads `rate_limit` of a connection: the number of requests per period; and rates such as `10/s`.
 //! A rate below one request per hour is an error, because runs would accumulate.
 
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub const RATE: Vocabulary = Vocabulary {
 };
 
 const MAX_REQUESTS: u64 = 1_000_000;
+/// The highest rate that [`RateLimit::parse`] accepts.
+const MAX_PER_SECOND: u64 = 1_000;
 const MAX_INTERVAL: Duration = Duration::from_secs(3_600);
 
 fn limit() -> Value {
@@ -33,6 +35,23 @@ fn limit() -> Value {
 
 pub fn schema() -> Value {
     RATE.schema(&["limit", "in"])
+}
+
+impl RateLimit {
+    /// Parses a number and a unit, at most 1000 a second: `10/s`, `600/m`, `3600/h`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (limit, unit) = text.split_once('/')?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            _ => return None,
+        };
+        let limit: u32 = limit.parse().ok()?;
+        let within = Duration::from_secs(seconds);
+        let is_valid = limit > 0 && u64::from(limit) <= MAX_PER_SECOND * seconds;
+        is_valid.then_some(Self { limit, within })
+    }
 }
 
 /// Reads the rate limit of a connection; `None` after an error was reported.

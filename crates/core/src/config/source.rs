@@ -6,16 +6,25 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::config::custom_source;
+use crate::config::handshake;
+use crate::config::handshake::Handshake;
 use crate::config::integrations::ConnectionRef;
+use crate::config::sender_method;
+use crate::config::sender_method::SenderMethod;
+use crate::config::source_account::{lower_account_id, lower_subdomain};
+use crate::config::value_location;
+use crate::config::value_location::RequestNeeds;
 use crate::config::verification;
-use crate::config::verification::Verification;
+use crate::config::verification::{Scheme, Verification};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
-use crate::document::vocabulary::{Vocabulary, anything, text, words};
-use crate::document::{Entry, Node, Yaml};
+use crate::document::vocabulary::{Vocabulary, text, words};
+use crate::document::{Entry, Node};
 use crate::event::format::DECODERS;
+use crate::event::format::clock::CLOCK;
 use crate::event::format::custom::CustomFormat;
 use crate::flow::bundle_document::SourceAccount;
+use crate::run::answer_link::ANSWERS_PATH;
 
 /// One source, built in or custom.
 #[derive(Debug, Clone)]
@@ -33,6 +42,13 @@ pub struct EventSource {
     /// The connection to the system that sends the events.
     pub connection: Option<ConnectionRef>,
     pub identity: DeliveryIdentity,
+    /// What it reads of its requests beside their bodies.
+    pub needs: RequestNeeds,
+    /// The methods that its senders use.
+    pub methods: Vec<SenderMethod>,
+    /// The path of the list of events in a body that has several.
+    pub items: Option<String>,
+    pub handshake: Option<Handshake>,
     /// Its entry; none for a source that exists without one.
     pub at: Span,
 }
@@ -74,17 +90,23 @@ pub const SOURCE: Vocabulary = Vocabulary {
     words: words! {
         "path" text => "The URL path to which its events are posted. Default: `/events/NAME`.";
         "verify" verification::schema =>
-            "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.";
+            "How senders are verified: the name of a sender such as `zendesk` or `stripe`, `bearer`, or a mapping. `none` accepts every sender.";
         "secrets" verification::secrets_schema =>
             "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.";
         "decoder" text =>
             "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.";
         "event_source" text => "The name that rules use. Default: the name of the entry.";
-        "event_type" anything => "The event type: a constant, or `{ path: … }` in the body.";
-        "id" custom_source::id_schema =>
-            "The event id: a path in the body, `header.NAME` for a header, or `none` if every request is an event of its own. Default: the delivery id of the `verify` scheme, or else the body: equal bodies within 10 minutes are one event.";
-        "key" text => "The path of the event's key, usually the ticket id.";
-        "time" text => "The path of the event's time.";
+        "event_type" value_location::schema =>
+            "The event type: a constant, `{ path: … }` in the body, `{ header: … }`, `{ query: … }`, or a list of these, of which the first that is there counts. Default: where the sender of `verify` has it.";
+        "id" value_location::schema =>
+            "The event id: a path in the body, `header.NAME` for a header, locations as for `event_type`, or `none` if every request is an event of its own. Default: the delivery id of the `verify` scheme, or else the body: equal bodies within 10 minutes are one event.";
+        "key" value_location::schema => "The path of the event's key, usually the ticket id, or locations as for `event_type`.";
+        "time" value_location::schema => "The path of the event's time, or locations as for `event_type`.";
+        "headers" headers => "The headers that rules read as `event.headers.NAME`, in lower case.";
+        "items" text => "The path of a list in the body: each element is an event. All are accepted, or none.";
+        "methods" sender_method::schema => "The methods that senders use: `POST`, `PUT`, `PATCH`. Default: `POST`.";
+        "handshake" handshake::schema =>
+            "How it answers a sender that checks its address: `slack`, `graph`, `trello`, `asana`, `cloudevents`, `zoom`, or a mapping. Default: not at all.";
         "time_zone" text =>
             "The IANA name of the zone of times without one, such as `Europe/Berlin`. Default: UTC.";
         "account_id" account_id =>
@@ -95,6 +117,10 @@ pub const SOURCE: Vocabulary = Vocabulary {
             "The connection to the system that sends the events, by which the loop guard recognises rules that write back to it. Default: the connection of the same name.";
     },
 };
+
+fn headers() -> Value {
+    json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+}
 
 fn account_id() -> Value {
     json!({"type": "integer", "minimum": 1})
@@ -118,7 +144,9 @@ impl EventSource {
 
     /// Whether nothing but its body identifies an event.
     pub fn has_no_event_id(&self) -> bool {
-        let no_path = self.description().is_some_and(|custom| custom.id.is_none());
+        let no_path = self
+            .description()
+            .is_some_and(|custom| custom.id.is_empty());
         no_path && self.identity == DeliveryIdentity::Body
     }
 
@@ -135,6 +163,10 @@ impl EventSource {
             reads,
             verification: None,
             identity: DeliveryIdentity::Body,
+            needs: RequestNeeds::default(),
+            methods: vec![SenderMethod::Post],
+            items: None,
+            handshake: None,
             at: Span::default(),
             account_id: None,
             subdomain: None,
@@ -159,7 +191,9 @@ impl EventSource {
 
 /// Returns the default sources: one for each built-in `event_source`.
 pub fn built_in() -> impl Iterator<Item = EventSource> {
-    let names: BTreeSet<&str> = DECODERS.iter().map(|decoder| decoder.source).collect();
+    let sources = DECODERS.iter().map(|decoder| decoder.source);
+    // No sender has ticks.
+    let names: BTreeSet<&str> = sources.filter(|source| *source != CLOCK).collect();
     let named = |name| EventSource::with_defaults(name, SourceFormat::BuiltIn(name));
     names.into_iter().map(named)
 }
@@ -168,13 +202,35 @@ pub fn built_in() -> impl Iterator<Item = EventSource> {
 pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource> {
     let node = &entry.value;
     diagnostics.entries(node, &SOURCE)?;
+    reject_clock(entry, diagnostics)?;
     let verification = verification::lower(entry, diagnostics);
     let path = node.get("path").map(|path| lower_path(path, diagnostics));
-    let mut source = EventSource::with_defaults(&entry.key, lower_format(entry, diagnostics)?);
+    let mut needs = RequestNeeds::default();
+    let scheme = verification.as_ref().and_then(Option::as_ref);
+    let scheme = scheme.map(|verification| &verification.scheme);
+    let format = lower_format(entry, scheme, &mut needs, diagnostics)?;
+    if let Some(headers) = node.get("headers") {
+        value_location::lower_headers(headers, &mut needs, diagnostics)?;
+    }
+    value_location::check_no_token(&needs, scheme, entry.key_at, diagnostics)?;
+    let mut source = EventSource {
+        needs,
+        ..EventSource::with_defaults(&entry.key, format)
+    };
+    if let Some(methods) = node.get("methods") {
+        source.methods = sender_method::lower(methods, diagnostics)?;
+    }
+    if let Some(items) = node.get("items") {
+        source.items = Some(lower_items(items, &source, diagnostics)?);
+    }
+    if let Some(node) = node.get("handshake") {
+        source.handshake = Some(handshake::lower(node, diagnostics)?);
+    }
     if let Some(path) = path {
         source.path = path?;
     }
     source.verification = verification?;
+    handshake::check_secret(&source, entry.key_at, diagnostics)?;
     if let Some(node) = node.get("account_id") {
         source.account_id = Some(lower_account_id(node, diagnostics)?);
     }
@@ -190,32 +246,21 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource
     Some(source)
 }
 
-fn lower_account_id(node: &Node, diagnostics: &mut Diagnostics) -> Option<u64> {
-    let id = match &node.value {
-        Yaml::Number(number) => number.as_u64().filter(|id| *id > 0),
-        Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
+/// Reports a source that would send events as those of the clock. None if it does.
+fn reject_clock(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<()> {
+    let name = entry.value.get("event_source");
+    let at = match name.filter(|name| name.as_text() == Some(CLOCK)) {
+        Some(name) => name.at,
+        None if entry.key == CLOCK && name.is_none() => entry.key_at,
+        None => return Some(()),
     };
-    if id.is_none() {
-        diagnostics.wrong_type(node, "account_id", "the number of the account");
-    }
-    id
-}
-
-fn lower_subdomain(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
-    let text = diagnostics.text(node, "subdomain")?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if !text.is_empty() && text.chars().all(plain) {
-        return Some(text);
-    }
-    let host = text.trim_start_matches("https://");
-    let name = host.split(['.', '/']).next().unwrap_or_default();
-    let help = match name.is_empty() || !name.chars().all(plain) {
-        true => "write the part before `.zendesk.com`".to_owned(),
-        false => format!("write the part before `.zendesk.com`: `{name}`"),
-    };
-    let message = format!("`{text}` is not a subdomain");
-    diagnostics.error(Code::InvalidValue, node.at, message, &help);
-    None
+    let message = "the source `clock` is reserved for the ticks of rules with `every`";
+    diagnostics.reject(
+        Code::DuplicateName,
+        at,
+        message,
+        "choose another name for your source",
+    )
 }
 
 /// Reports connections that are not defined.
@@ -229,10 +274,24 @@ pub fn check_connections(config: &Config, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn lower_format(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFormat> {
+fn lower_items(node: &Node, source: &EventSource, diagnostics: &mut Diagnostics) -> Option<String> {
+    if source.description().is_none() {
+        let message = "`items` has no effect: the format of the source is built in";
+        let help = "remove it, or describe your own format with `decoder: json`";
+        return diagnostics.reject_value(node.at, message, help);
+    }
+    value_location::body_path(node, "items", diagnostics)
+}
+
+fn lower_format(
+    entry: &Entry,
+    scheme: Option<&Scheme>,
+    needs: &mut RequestNeeds,
+    diagnostics: &mut Diagnostics,
+) -> Option<SourceFormat> {
     let decoder = decoder(entry, diagnostics)?;
     let Some(source) = decoder else {
-        return custom_source::lower(entry, diagnostics).map(SourceFormat::Custom);
+        return custom_source::lower(entry, scheme, needs, diagnostics).map(SourceFormat::Custom);
     };
     for key in [
         "event_source",
@@ -254,7 +313,8 @@ fn lower_format(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SourceFo
 
 /// Returns the built-in source whose decoder reads the events; the inner `None` is a custom format.
 fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'static str>> {
-    let built_in = |name: &str| DECODERS.iter().map(|d| d.source).find(|s| *s == name);
+    let sources = || DECODERS.iter().map(|decoder| decoder.source);
+    let built_in = |name: &str| sources().find(|source| *source == name && *source != CLOCK);
     let own_name = built_in(&entry.key);
     let Some(node) = entry.value.get("decoder") else {
         return Some(own_name);
@@ -284,8 +344,15 @@ fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'stat
     }
 }
 
-/// Paths of the health checks and metrics.
+/// Paths of the health checks and metrics, beside those of answers.
 const RESERVED_PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// Whether requests to a path do not reach a source.
+fn is_reserved(path: &str) -> bool {
+    let answers = path.strip_prefix(ANSWERS_PATH);
+    RESERVED_PATHS.contains(&path)
+        || answers.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let path = diagnostics.text(node, "path")?;
@@ -300,10 +367,25 @@ fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
             format!("`{path}` cannot be the path of a source"),
             "use letters, digits, `-`, `.`, `_` and single `/` between them",
         )
-    } else if RESERVED_PATHS.contains(&path.as_str()) {
+    } else if is_reserved(&path) {
         (format!("`{path}` is reserved"), "choose another path")
     } else {
         return Some(path);
     };
     diagnostics.reject_value(node.at, message, help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_the_listener_itself_are_no_paths_of_sources() {
+        for path in ["/healthz", "/metrics", "/answers", "/answers/refunds"] {
+            assert!(is_reserved(path), "{path}");
+        }
+        for path in ["/answersheet", "/hooks/answers", "/events/support"] {
+            assert!(!is_reserved(path), "{path}");
+        }
+    }
 }

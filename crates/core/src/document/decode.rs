@@ -71,7 +71,7 @@ pub trait Decode: Report {
             self.invalid(
                 node.at,
                 message,
-                "write a number and a unit: 500ms, 30s, 5m, 24h, 4d",
+                "write a number and a unit: 500ms, 30s, 5m, 1h30m, 4d",
             );
         }
         parsed

@@ -123,7 +123,7 @@ pub fn mapping() -> Value {
 }
 
 pub fn duration() -> Value {
-    json!({"type": "string", "pattern": r"^ *\+?([0-9]+\.?[0-9]*|\.[0-9]+) *(ms|s|m|min|h|d|w)$", "examples": ["30s", "5m", "24h"]})
+    json!({"type": "string", "pattern": r"^( *\+?([0-9]+\.?[0-9]*|\.[0-9]+) *(ms|s|m|min|h|d|w))+ *$", "examples": ["30s", "5m", "1h30m"]})
 }
 
 pub fn condition() -> Value {

@@ -5,12 +5,16 @@ pub mod catalogue;
 pub mod format;
 pub(crate) mod header;
 pub mod json;
+pub mod request_values;
 pub mod summary;
 pub mod time;
+pub mod trace_context;
+pub mod type_pattern;
 
 use crate::event::json::value_ref::ValueRef;
 pub use crate::event::summary::EventSummary;
 use crate::event::time::time_of;
+use crate::event::trace_context::TraceParent;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -42,7 +46,26 @@ pub struct Event {
     pub format: &'static str,
     /// Warnings for the user, such as an unknown type or repaired text.
     pub warnings: Vec<String>,
+    /// The trace that its delivery belongs to, if the sender said so.
+    pub trace: Option<TraceParent>,
 }
+
+/// An event without anything, where a scope needs one and nothing reads it.
+pub static EMPTY_EVENT: Event = Event {
+    source: String::new(),
+    endpoint: String::new(),
+    event_type: String::new(),
+    id: String::new(),
+    key: None,
+    time: None,
+    envelope: Value::Null,
+    body: Value::Null,
+    raw: Value::Null,
+    about: Value::Null,
+    format: "",
+    warnings: Vec::new(),
+    trace: None,
+};
 
 impl Event {
     /// A value of the event, such as its key, as one of its endpoint. Values of the entry that has the name of the
@@ -71,10 +94,21 @@ impl Event {
             Some(Value::Object(fields)) => fields.clone(),
             _ => Map::new(),
         };
-        let header = self.about.as_object().cloned().unwrap_or_default();
+        let mut header = self.about.as_object().cloned().unwrap_or_default();
+        let request = self.raw.get(request_values::REQUEST_KEY);
+        if let Some(headers) = request.and_then(|request| request.get(request_values::HEADERS)) {
+            header.insert(request_values::HEADERS.to_owned(), headers.clone());
+        }
         // The zone of the source is not documented as a field.
         fields.extend(header.into_iter().filter(|(name, _)| name != "time_zone"));
         Value::Object(fields)
+    }
+
+    /// Its body, with `event` for its header: what `steps.NAME.event` is after a wait for it.
+    pub fn with_header(&self) -> Value {
+        let mut body = self.body.as_object().cloned().unwrap_or_default();
+        body.insert("event".into(), self.about.clone());
+        Value::Object(body)
     }
 
     /// The event in the ZIS envelope format, which `$…` paths address, with the JSON as received in `raw`.

@@ -115,7 +115,7 @@ fn wrapped(event: &Event) -> Value {
 mod tests {
     use super::*;
     use crate::event::catalogue::Catalogue;
-    use crate::event::format::custom::{CustomFormat, TypeRule};
+    use crate::event::format::custom::{CustomFormat, ValueLocations};
     use crate::event::format::{decode, decode_described};
 
     fn origin(accounts: &[SourceAccount]) -> BundleOrigin {
@@ -152,10 +152,10 @@ mod tests {
         let format = CustomFormat {
             name: "desk".into(),
             source: "desk".into(),
-            event_type: TypeRule::Constant("ping".into()),
-            id: None,
-            key: None,
-            time: None,
+            event_type: ValueLocations::constant("ping"),
+            id: ValueLocations::default(),
+            key: ValueLocations::default(),
+            time: ValueLocations::default(),
             time_zone: None,
         };
         let body = json!({"token": "T", "account_id": 9, "ticket_event": {"a": 1}});

@@ -2,7 +2,6 @@
 //! Steps of rules and states of bundles both compile to these.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -11,6 +10,7 @@ use crate::flow::step::Flow;
 use crate::language::condition::Condition;
 use crate::language::template::json::JsonTemplate;
 use crate::path::{Path, PathSegment};
+use crate::schedule::ScheduledDuration;
 
 /// Runs the first branch whose condition is true. Without one, the flow continues after the choice.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ pub enum OnFailure {
 
 #[derive(Debug, Clone)]
 pub enum Wait {
-    For(Duration),
+    For(ScheduledDuration),
     /// A time in the event or in a result: RFC 3339.
     Until(Path),
 }

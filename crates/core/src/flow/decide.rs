@@ -13,6 +13,9 @@ use crate::flow::walk::variables::Variables;
 use crate::flow::walk::{FlowEnd, Interrupt, Timer, Walk};
 use crate::language::condition::trace::Trace;
 use crate::run::LogEntry;
+use crate::run::answer_link::AnswerLinks;
+use crate::run::call_result::{CallFailure, CallResult};
+use crate::run::step_retry::MAX_ATTEMPTS_WITHOUT_WAITING;
 
 /// The input of a run. It does not change during the run.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +29,8 @@ pub struct RunInput<'a> {
     pub locals: &'a Value,
     /// The seed of the retry jitter. Different for each run, the same for all decisions of one run.
     pub seed: &'a str,
+    /// Where the links of the steps come from that wait for an answer.
+    pub links: AnswerLinks<'a>,
 }
 
 /// A call to execute, with the step that makes it.
@@ -40,12 +45,26 @@ pub struct StepCall {
     pub call: Call,
     /// The call must not run twice: its start must be in the log before it starts.
     pub announce: bool,
+    /// Whether the run waits while the receiver counts as down. Otherwise the attempt is made and counted.
+    pub waits_for_receiver: bool,
+    /// Whether only the time limits the attempts of the step, after failures of some kind.
+    pub only_time_limits: bool,
 }
 
 impl StepCall {
     /// Whether a rule test means this call: by the step's name or by its path in the flow.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.step == name
+    }
+
+    /// The outcome of the attempt where nobody waits for hours, in a rule test and in `run`: if only the time would limit
+    /// further attempts, a failure is final after some attempts.
+    pub fn outcome_without_waiting(&self, outcome: CallResult) -> CallResult {
+        let is_last = self.only_time_limits && self.number >= MAX_ATTEMPTS_WITHOUT_WAITING;
+        outcome.map_err(|failure| CallFailure {
+            retryable: failure.retryable && !is_last,
+            ..failure
+        })
     }
 }
 
@@ -66,6 +85,13 @@ pub enum Decision {
     },
     /// Decide again at this time. Other runs of the lane need not wait.
     Wait {
+        until: Timestamp,
+    },
+    /// Decide again when an event or an answer has come for the step, or at this time. Other runs of the lane need not
+    /// wait.
+    Await {
+        /// The step's path in the flow.
+        step: String,
         until: Timestamp,
     },
     /// The condition of a guard was not true.
@@ -116,8 +142,13 @@ fn caught_message(flow: &Flow, log: &[LogEntry]) -> Option<String> {
 }
 
 fn pending(tasks: Vec<StepCall>, waits: &[Timer]) -> Decision {
-    let first = waits.iter().map(|due| due.at()).min();
+    let first = waits.iter().map(Timer::at).min();
     let retries = waits.iter().any(|due| matches!(due, Timer::Retry(_)));
+    // A `wait_for` is not in a `for_each`: nothing else of the run waits beside it.
+    if let (true, [Timer::Await { step, until }]) = (tasks.is_empty(), waits) {
+        let (step, until) = (step.clone(), *until);
+        return Decision::Await { step, until };
+    }
     match (tasks.is_empty(), first) {
         (true, Some(until)) if retries => Decision::Retry { until },
         (true, Some(until)) => Decision::Wait { until },
@@ -130,7 +161,9 @@ fn pending(tasks: Vec<StepCall>, waits: &[Timer]) -> Decision {
 pub fn claimed_entry(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry]) -> LogEntry {
     let over = match decide(flow, subject, log, Timestamp::MIN) {
         Decision::Retry { until } | Decision::Wait { until } => Some(until),
-        Decision::Perform { .. }
+        // What decides such a step is in the log.
+        Decision::Await { .. }
+        | Decision::Perform { .. }
         | Decision::Record(_)
         | Decision::Skipped { .. }
         | Decision::Done { .. }

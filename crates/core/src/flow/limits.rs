@@ -12,6 +12,12 @@ pub const MAX_ITEMS: usize = 1_000;
 pub const MAX_CONCURRENCY: u32 = 32;
 /// Nested flows.
 pub const MAX_NESTING: usize = 8;
+/// Events that one step waits for.
+pub const MAX_AWAITED_EVENTS: usize = 10;
+/// Events that all steps of a rule wait for.
+pub const MAX_AWAITED_EVENTS_PER_RULE: usize = 100;
+/// Answers of one step.
+pub const MAX_ANSWERS: usize = 10;
 /// Redirects of one request. Browsers follow 20; a server that needs more than a few is misconfigured.
 pub const MAX_REDIRECTS: u8 = 10;
 /// Processes that a confined command may start.

@@ -13,6 +13,8 @@ pub mod simulate;
 pub mod step;
 pub mod url_template;
 pub mod vocabulary;
+pub mod wait_for;
+pub mod waiters;
 pub(crate) mod walk;
 
 pub use crate::flow::decide::{Decision, RunInput, StepCall, claimed_entry, decide};

@@ -21,6 +21,10 @@ pub enum Mock {
     Reply(Value),
     /// The step fails before any reply, for this reason.
     Fails(String),
+    /// The event that a `wait_for` waits for comes: which one, from 1, and its fields.
+    Arrives { number: u32, event: Value },
+    /// A person gives this answer to a `wait_for`; `by` is what is known of the person.
+    Answers { answer: String, by: Value },
 }
 
 /// A simulated run: how far it came, and what it did until then.
@@ -46,7 +50,7 @@ pub struct Simulator<'s> {
     pub execute: &'s mut dyn FnMut(&Call) -> Option<CallResult>,
 }
 
-/// Simulates from `now` on, and skips all waits. A call without a mock is offered to `execute`, which may run it if it has no
+/// Simulates from `now` on, and skips all waits; a `wait_for` without a mock expires. A call without a mock is offered to `execute`, which may run it if it has no
 /// external effect; otherwise it succeeds with an empty reply.
 pub fn simulate(
     flow: &Flow,
@@ -68,6 +72,10 @@ pub fn simulate(
             return run;
         };
         now = until;
+        if let Some(step) = run.state.awaited() {
+            let step = step.to_owned();
+            run.log.push(LogEntry::Expired { step, at: now });
+        }
         run.log.push(LogEntry::Claimed { over: Some(until) });
     }
 }
@@ -103,6 +111,10 @@ impl Simulator<'_> {
                 Decision::Record(line) => run.log.push(line),
                 Decision::Retry { until } => break RunState::Retrying { until },
                 Decision::Wait { until } => break RunState::Waiting { until },
+                Decision::Await { step, until } => match awaited(self.mocks, &step, now) {
+                    Some(line) => run.log.push(line),
+                    None => break RunState::Awaiting { step, until },
+                },
                 Decision::Skipped { guard, why, .. } => {
                     run.guard = Some(guard);
                     break RunState::Skipped { why };
@@ -116,6 +128,11 @@ impl Simulator<'_> {
 
     fn outcome(&mut self, task: &StepCall, now: Timestamp) -> CallResult {
         answer(self.mocks, task, now)
+            .map(|outcome| match has_further_mock(self.mocks, task) {
+                true => outcome,
+                // The last reply would be repeated for hours.
+                false => task.outcome_without_waiting(outcome),
+            })
             .or_else(|| (self.execute)(&task.call))
             .unwrap_or_else(|| empty_reply(&task.call))
     }
@@ -125,6 +142,34 @@ impl Simulator<'_> {
 pub fn answer(mocks: &Mocks, task: &StepCall, now: Timestamp) -> Option<CallResult> {
     let replies = mocks.get(&task.step).or_else(|| mocks.get(&task.name))?;
     Some(outcome(&task.call, mock(replies, task.number)?, now))
+}
+
+/// What comes for a `wait_for` according to its mock.
+fn awaited(mocks: &Mocks, step: &str, at: Timestamp) -> Option<LogEntry> {
+    let mocks = mocks.get(step).or_else(|| mocks.get(name(step)))?;
+    let step = step.to_owned();
+    match mocks.first()? {
+        Mock::Arrives { number, event } => Some(LogEntry::Arrived {
+            step,
+            at,
+            number: *number,
+            event: event.clone(),
+        }),
+        Mock::Answers { answer, by } => Some(LogEntry::Answered {
+            step,
+            at,
+            answer: answer.clone(),
+            by: by.clone(),
+        }),
+        Mock::Reply(_) | Mock::Fails(_) => None,
+    }
+}
+
+/// Whether the mocks have a reply for the next attempt of the step.
+fn has_further_mock(mocks: &Mocks, task: &StepCall) -> bool {
+    let replies = mocks.get(&task.step).or_else(|| mocks.get(&task.name));
+    replies
+        .is_some_and(|replies| replies.len() > usize::try_from(task.number).unwrap_or(usize::MAX))
 }
 
 /// The name of a step, from its path in the flow.
@@ -156,6 +201,8 @@ fn outcome(call: &Call, mock: Mock, now: Timestamp) -> CallResult {
             })
         }
         Mock::Fails(message) => Err(CallFailure::transient(message)),
+        // They are for steps that make no call.
+        Mock::Arrives { .. } | Mock::Answers { .. } => empty_reply(call),
     }
 }
 
@@ -167,6 +214,7 @@ mod tests {
     use crate::event::format::decode;
     use crate::event::json::parse::parse;
     use crate::matching::rule_set::RuleSet;
+    use crate::run::answer_link::AnswerLinks;
 
     const RULE: &str = r#"
 name: r
@@ -192,6 +240,7 @@ flow:
             error: &Value::Null,
             locals: &Value::Null,
             seed: "",
+            links: AnswerLinks::Hidden,
         };
         let mocks = mocks.as_object().cloned().unwrap_or_default();
         let mocks = mocks.into_iter().map(|(step, replies)| {

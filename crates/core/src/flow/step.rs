@@ -11,11 +11,12 @@ use crate::flow::call::{
     Call, CallRendering, CallTemplate, ExecTemplate, HttpTemplate, KeepOutput,
 };
 use crate::flow::control::{Catch, Choose, FlowCall, ForEach, StatePaths, Wait};
+use crate::flow::wait_for::WaitFor;
 use crate::language::condition::Condition;
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::{RenderError, Template};
 use crate::path::scope::Scope;
-use crate::run::retry::RetryPolicy;
+use crate::run::step_retry::StepRetry;
 
 /// A flow starts with its first step.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +56,7 @@ pub struct LocatedStep<'f> {
 /// The settings that apply to every kind of step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StepSettings {
-    pub retry: RetryPolicy,
+    pub retry: StepRetry,
     pub timeout: Duration,
     pub keep: KeepOutput,
     pub on_crash: OnCrash,
@@ -135,6 +136,11 @@ impl Flow {
 }
 
 impl Step {
+    /// Whether it waits for the answer of a person.
+    pub fn asks(&self) -> bool {
+        self.action.wait_for().and_then(WaitFor::answer).is_some()
+    }
+
     /// The call that it makes; None of a step that makes none.
     pub fn render(&self, scope: &Scope<'_>) -> Result<Option<Call>, RenderError> {
         self.action.render(&self.settings, scope)
@@ -156,6 +162,11 @@ impl Step {
         inner.chain(caught).collect()
     }
 
+    /// The connection that its request uses.
+    pub fn connection(&self) -> Option<&str> {
+        self.action.request()?.connection.as_deref()
+    }
+
     /// The names of the secrets that the step itself uses, duplicates included.
     pub fn secrets(&self) -> Vec<&str> {
         let parameters = self.data.iter().filter_map(|data| data.parameters.as_ref());
@@ -175,6 +186,7 @@ pub enum Action {
     Choose(Box<Choose>),
     Each(Box<ForEach>),
     Wait(Wait),
+    WaitFor(Box<WaitFor>),
     Flow(Box<FlowCall>),
     Succeed(Option<Template>),
     Fail(Option<Template>),
@@ -216,6 +228,10 @@ impl Action {
             }
             Action::Each(each) => vec![always("[].", &each.flow)],
             Action::Flow(named) => vec![always(".", &named.flow)],
+            Action::WaitFor(wait) => {
+                let otherwise = wait.otherwise.iter();
+                otherwise.map(|flow| always(".otherwise.", flow)).collect()
+            }
             Action::Call(_)
             | Action::When(_)
             | Action::Set(_)
@@ -240,6 +256,7 @@ impl Action {
             | Action::Set(_)
             | Action::Each(_)
             | Action::Wait(_)
+            | Action::WaitFor(_)
             | Action::Flow(_) => false,
         }
     }
@@ -253,6 +270,7 @@ impl Action {
             Action::Choose(_) => "choose",
             Action::Each(_) => "for_each",
             Action::Wait(_) => "wait",
+            Action::WaitFor(_) => "wait_for",
             Action::Flow(_) => "flow",
             Action::Succeed(_) => "succeed",
             Action::Fail(_) => "fail",
@@ -301,6 +319,23 @@ impl Action {
         match self {
             Action::When(condition) => Some(condition),
             Action::Call(_)
+            | Action::Set(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::WaitFor(_)
+            | Action::Flow(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => None,
+        }
+    }
+
+    /// What it waits for.
+    pub fn wait_for(&self) -> Option<&WaitFor> {
+        match self {
+            Action::WaitFor(wait) => Some(wait),
+            Action::Call(_)
+            | Action::When(_)
             | Action::Set(_)
             | Action::Choose(_)
             | Action::Each(_)

@@ -1,14 +1,13 @@
 //! Decides what a `debounce` does with an event: open a window, replace the waiting run, or join it.
 //! Decides on the window that the store supplies, and changes nothing itself.
 
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::event::Event;
-use crate::gate::{DebounceKeep, GateCheck, GateKind, format_duration};
+use crate::gate::{DebounceKeep, GateCheck, GateKind};
 use crate::run::RunId;
+use crate::schedule::ScheduledDuration;
 
 /// The most events of a window with `keep: all`. The last of them closes the window.
 pub const MAX_WINDOW_EVENTS: u32 = 1_000;
@@ -18,8 +17,8 @@ pub const MAX_WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 /// A debounce with the value of one event.
 #[derive(Debug, Clone, Copy)]
 pub struct DebounceCheck<'a> {
-    pub quiet: Duration,
-    pub at_most: Option<Duration>,
+    pub quiet: &'a ScheduledDuration,
+    pub at_most: Option<&'a ScheduledDuration>,
     pub keep: DebounceKeep,
     /// The value as shown to users. Empty if all events of the rule are grouped.
     pub value: &'a str,
@@ -51,14 +50,17 @@ pub enum DebounceAction {
 
 impl<'a> DebounceCheck<'a> {
     pub fn from_gate_check(ask: &'a GateCheck) -> Option<Self> {
-        match ask.kind {
+        match &ask.kind {
             GateKind::Debounce { at_most, keep } => Some(Self {
-                quiet: ask.window,
-                at_most,
-                keep,
+                quiet: &ask.window,
+                at_most: at_most.as_ref(),
+                keep: *keep,
                 value: &ask.value,
             }),
-            GateKind::Dedupe | GateKind::Throttle { .. } => None,
+            GateKind::During(_)
+            | GateKind::Dedupe
+            | GateKind::Throttle { .. }
+            | GateKind::Series(_) => None,
         }
     }
 
@@ -81,10 +83,10 @@ impl<'a> DebounceCheck<'a> {
         {
             return now;
         }
-        let quiet = after(now, self.quiet);
+        let quiet = self.quiet.after(now);
         let since = open.map_or(now, |open| open.since);
         match self.at_most {
-            Some(at_most) => quiet.min(after(since, at_most)),
+            Some(at_most) => quiet.min(at_most.after(since)),
             None => quiet,
         }
     }
@@ -113,15 +115,6 @@ impl<'a> DebounceCheck<'a> {
                 run.0,
                 self.for_value(),
             ),
-        }
-    }
-
-    /// Describes its times: `quiet 4h, at most 1d`.
-    pub fn describe(&self) -> String {
-        let quiet = format_duration(self.quiet);
-        match self.at_most {
-            Some(at_most) => format!("quiet {quiet}, at most {}", format_duration(at_most)),
-            None => format!("quiet {quiet}"),
         }
     }
 
@@ -161,23 +154,40 @@ fn bodies<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<Value> {
     bodies.collect()
 }
 
-fn after(time: Timestamp, by: Duration) -> Timestamp {
-    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
-    time.checked_add(by).unwrap_or(Timestamp::MAX)
+/// Describes the times of a debounce: `quiet 4h, at most 1d`.
+pub fn describe(quiet: &str, at_most: Option<&str>) -> String {
+    match at_most {
+        Some(at_most) => format!("quiet {quiet}, at most {at_most}"),
+        None => format!("quiet {quiet}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use jiff::SignedDuration;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
     }
 
+    const fn seconds(seconds: u64) -> ScheduledDuration {
+        ScheduledDuration {
+            time: Duration::from_secs(seconds),
+            during: None,
+        }
+    }
+
+    static QUIET: ScheduledDuration = seconds(60);
+    static AT_MOST: ScheduledDuration = seconds(100);
+
     fn debounce(keep: DebounceKeep) -> DebounceCheck<'static> {
         DebounceCheck {
-            quiet: Duration::from_secs(60),
-            at_most: Some(Duration::from_secs(100)),
+            quiet: &QUIET,
+            at_most: Some(&AT_MOST),
             keep,
             value: "ticket.id 7",
         }

@@ -1,19 +1,25 @@
-//! Gates that may suppress the run of a matched rule: `dedupe`, `debounce` and `throttle`.
+//! Gates that may suppress the run of a matched rule: `during`, `dedupe`, `debounce`, `throttle`, `count` and `sequence`.
 //! Decides on the history that the store supplies. A gate whose `per` is absent lets the run through.
 
+pub mod count;
 pub mod debounce;
 #[cfg(test)]
 mod model;
 pub mod reading;
+pub mod recorded;
+pub mod sequence;
+pub mod series;
 pub mod vocabulary;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use crate::gate::series::check::SeriesGate;
 use crate::path::Path;
 use crate::run::RunId;
+use crate::schedule::{During, ScheduledDuration};
 
 pub use crate::gate::debounce::{
     DebounceAction, DebounceCheck, DebounceWindow, MAX_WINDOW_EVENTS, locals, replaced,
@@ -25,21 +31,26 @@ pub struct Gate {
     pub kind: GateKind,
     /// The value that events are grouped by. `None` groups all events of the rule.
     pub per: Option<Arc<Path>>,
-    pub window: Duration,
+    /// The time in which runs or events count; zero for `during`, which counts nothing.
+    pub window: ScheduledDuration,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum GateKind {
+    /// Admits runs of events whose time is within a schedule.
+    During(During),
     /// Allows one run in the window.
     Dedupe,
     /// One run for all events until none has arrived for the window (key `quiet`).
     Debounce {
         /// The longest time from the first event to the start of the run.
-        at_most: Option<Duration>,
+        at_most: Option<ScheduledDuration>,
         keep: DebounceKeep,
     },
     /// Allows `limit` runs in the window.
     Throttle { limit: u32 },
+    /// Admits the run of an event that completes a `count` or a `sequence`.
+    Series(SeriesGate),
 }
 
 /// Which of the collected events a debounce starts its run for.
@@ -73,18 +84,31 @@ impl DebounceKeep {
 }
 
 impl GateKind {
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
+            GateKind::During(_) => "during",
             GateKind::Dedupe => "dedupe",
             GateKind::Debounce { .. } => "debounce",
             GateKind::Throttle { .. } => "throttle",
+            GateKind::Series(gate) => gate.as_str(),
         }
     }
 
-    fn limit(self) -> u32 {
+    /// Whether each run that it admits counts in its window.
+    pub fn counts_runs(&self) -> bool {
         match self {
-            GateKind::Dedupe | GateKind::Debounce { .. } => 1,
-            GateKind::Throttle { limit } => limit,
+            GateKind::Dedupe | GateKind::Throttle { .. } => true,
+            GateKind::During(_) | GateKind::Debounce { .. } | GateKind::Series(_) => false,
+        }
+    }
+
+    fn limit(&self) -> u32 {
+        match self {
+            GateKind::During(_)
+            | GateKind::Dedupe
+            | GateKind::Debounce { .. }
+            | GateKind::Series(_) => 1,
+            GateKind::Throttle { limit } => *limit,
         }
     }
 }
@@ -93,10 +117,12 @@ impl GateKind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateCheck {
     pub kind: GateKind,
-    pub window: Duration,
+    pub window: ScheduledDuration,
     /// The path and its value as shown to users: `ticket.id 7`. Empty if all events of the rule are
-    /// grouped.
+    /// grouped. Of `during` it is the schedule: `office`, `not office`.
     pub value: String,
+    /// The time of the event. Without one, the time of its receipt is used.
+    pub time: Option<Timestamp>,
 }
 
 /// The earlier runs of a gate within its window.
@@ -116,8 +142,29 @@ pub enum GateDecision {
 impl GateCheck {
     /// The start of the window.
     pub fn since(&self, now: Timestamp) -> Timestamp {
-        let window = SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX);
-        now.checked_sub(window).unwrap_or(Timestamp::MIN)
+        self.window.before(now)
+    }
+
+    /// Whether a schedule admits the run. `None` if the gate depends on earlier runs.
+    pub fn decide_during(&self, received: Timestamp) -> Option<GateDecision> {
+        let (during, at) = self.during(received)?;
+        Some(match during.contains(at) {
+            true => GateDecision::Admit,
+            false => GateDecision::Suppress {
+                why: describe_during(during, at),
+            },
+        })
+    }
+
+    /// The schedule that judges the event, with the time that it judges.
+    pub fn during(&self, received: Timestamp) -> Option<(&During, Timestamp)> {
+        match &self.kind {
+            GateKind::During(during) => Some((during, self.time.unwrap_or(received))),
+            GateKind::Dedupe
+            | GateKind::Debounce { .. }
+            | GateKind::Throttle { .. }
+            | GateKind::Series(_) => None,
+        }
     }
 
     /// Whether another run is admitted.
@@ -128,24 +175,43 @@ impl GateCheck {
         let Some((run, at)) = facts.oldest else {
             return GateDecision::Admit;
         };
-        let opens = at
-            .checked_add(SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX))
-            .unwrap_or(Timestamp::MAX);
+        let opens = self.window.after(at);
         let suffix = for_value(&self.value);
-        let window = format_duration(self.window);
+        let window = describe_time(&self.window);
         GateDecision::Suppress {
-            why: match self.kind {
-                GateKind::Dedupe | GateKind::Debounce { .. } => format!(
+            why: match &self.kind {
+                GateKind::During(_)
+                | GateKind::Dedupe
+                | GateKind::Debounce { .. }
+                | GateKind::Series(_) => format!(
                     "earlier run {run}{suffix}; opens again at {opens:.0}",
                     run = run.0
                 ),
                 GateKind::Throttle { limit } => format!(
                     "{limit} run{s}{suffix} within {window}, earlier run {run}; opens again at {opens:.0}",
                     run = run.0,
-                    s = if limit == 1 { "" } else { "s" }
+                    s = if *limit == 1 { "" } else { "s" }
                 ),
             },
         }
+    }
+}
+
+/// The state of a schedule at a time: `office closed: Mon 20:14 Europe/Berlin, opens Tue 09:00`.
+pub fn describe_during(during: &During, at: Timestamp) -> String {
+    let text = during.describe(at);
+    match text.strip_prefix("during ") {
+        Some(state) => state.to_owned(),
+        None => text,
+    }
+}
+
+/// The state of a schedule beside what a rule says of it: of `office closed: Mon 20:14` beside `office`, it is
+/// `closed: Mon 20:14`; beside `not office` it is `open: office closed: Mon 20:14`.
+pub fn text_beside(during: &str, state: &str, text: &str) -> String {
+    match text.strip_prefix(during).map(str::trim_start) {
+        Some(rest) if rest.starts_with(state) => rest.to_owned(),
+        Some(_) | None => format!("{state}: {text}"),
     }
 }
 
@@ -154,6 +220,25 @@ fn for_value(value: &str) -> String {
         "" => String::new(),
         value => format!(" for {value}"),
     }
+}
+
+/// Formats a duration with the schedule whose hours count: `4h`, `4h during office`.
+pub fn describe_time(span: &ScheduledDuration) -> String {
+    match &span.during {
+        Some(during) => describe_open_time(span.time, &during.text()),
+        None => format_duration(span.time),
+    }
+}
+
+/// The same of a schedule by its name. Days of open hours would be read as working days.
+pub fn describe_open_time(time: Duration, during: &str) -> String {
+    let (hours, seconds) = (time.as_secs() / 3_600, time.as_secs() % 3_600);
+    let time = match (hours, seconds) {
+        (0, _) => format_duration(time),
+        (hours, 0) => format!("{hours}h"),
+        (hours, rest) => format!("{hours}h{}", format_duration(Duration::from_secs(rest))),
+    };
+    format!("{time} during {during}")
 }
 
 /// Formats a duration in its two largest units: `24h`, `3m20s`.
@@ -175,6 +260,8 @@ pub fn format_duration(span: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -184,8 +271,9 @@ mod tests {
     fn ask(kind: GateKind) -> GateCheck {
         GateCheck {
             kind,
-            window: Duration::from_secs(3_600),
+            window: ScheduledDuration::always(Duration::from_secs(3_600)),
             value: "ticket.id 7".into(),
+            time: None,
         }
     }
 

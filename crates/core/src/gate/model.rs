@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use crate::gate::{GateCheck, GateDecision, GateHistory, GateKind};
 use crate::run::RunId;
+use crate::schedule::ScheduledDuration;
 
 /// A matched event: seconds after the previous one, its value, and whether its run's admission is
 /// released later.
@@ -65,8 +66,9 @@ impl Timeline {
 fn ask(kind: GateKind, window: i64, value: String) -> GateCheck {
     GateCheck {
         kind,
-        window: Duration::from_secs(window.unsigned_abs()),
+        window: ScheduledDuration::always(Duration::from_secs(window.unsigned_abs())),
         value,
+        time: None,
     }
 }
 
@@ -78,7 +80,7 @@ fn check_opening_time(
     why: &str,
 ) -> Result<(), TestCaseError> {
     let decide = |second| ask.decide(&facts(ask, passed, second));
-    let window = i64::try_from(ask.window.as_secs()).unwrap();
+    let window = i64::try_from(ask.window.time.as_secs()).unwrap();
     let opens = (now..=now + window).find(|second| decide(*second) == GateDecision::Admit);
     prop_assert!(opens.is_some(), "it never opens: {}", why);
     let opens = at(opens.unwrap_or(now));

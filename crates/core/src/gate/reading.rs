@@ -16,6 +16,12 @@ pub struct GateSubject {
 /// Why a gate is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClosedGate {
+    /// How many events a count has, or steps a sequence.
+    pub have: Option<u32>,
+    /// How many it needs.
+    pub need: Option<u32>,
+    /// When the oldest event of a count leaves its window, or the next step of a sequence must have come.
+    pub leaves: Option<Timestamp>,
     /// When it opens again.
     pub opens: Option<Timestamp>,
     /// The earlier run of a dedupe, or the run that collects or replaces the event of a debounce.
@@ -56,15 +62,35 @@ fn end_of_path(text: &str) -> Option<usize> {
 impl ClosedGate {
     /// Reads the reason of a suppressed run.
     pub fn read(why: &str) -> Self {
-        let opens = why.rsplit_once("; opens again at ");
-        let starts = ["earlier run ", "joined run ", "replaced by run "];
+        let after = |mark: &str| {
+            let (_, time) = why.rsplit_once(mark)?;
+            time.parse().ok()
+        };
+        let opens = after("; opens again at ").or_else(|| after("; counts again from "));
+        let leaves = after("; the oldest leaves at ").or_else(|| after(" until "));
+        let counted = leaves.is_some() || why.contains("; waits for ");
+        let counted = why
+            .strip_prefix("step ")
+            .unwrap_or(why)
+            .split(' ')
+            .take(3)
+            .filter(|_| counted);
+        let counted: Vec<&str> = counted.collect();
+        let (have, need) = match counted.as_slice() {
+            [have, "of", need] => (have.parse().ok(), need.trim_end_matches(';').parse().ok()),
+            _ => (None, None),
+        };
+        let starts = ["earlier run ", "joined run ", "replaced by run ", "run "];
         let by = starts.iter().find_map(|start| {
             let rest = why.strip_prefix(start)?;
             let end = rest.find(|c: char| !c.is_ascii_digit());
             rest[..end.unwrap_or(rest.len())].parse().ok()
         });
         Self {
-            opens: opens.and_then(|(_, time)| time.parse().ok()),
+            have,
+            need,
+            leaves: leaves.filter(|_| have.is_some()),
+            opens,
             by: by.map(RunId),
         }
     }
@@ -79,6 +105,7 @@ mod tests {
         DebounceCheck, DebounceWindow, GateCheck, GateDecision, GateHistory, GateKind,
     };
     use crate::gate::{DebounceKeep, replaced};
+    use crate::schedule::ScheduledDuration;
 
     #[test]
     fn the_path_and_the_value_are_read_apart() {
@@ -119,21 +146,31 @@ mod tests {
         ] {
             let check = GateCheck {
                 kind,
-                window: Duration::from_secs(3_600),
+                window: ScheduledDuration::always(Duration::from_secs(3_600)),
                 value: "ticket.subject x; opens again at y".into(),
+                time: None,
             };
             let GateDecision::Suppress { why } = check.decide(&facts) else {
-                panic!("{kind:?} is closed");
+                panic!("{:?} is closed", check.kind);
             };
-            assert_eq!(ClosedGate::read(&why), ClosedGate { opens, by }, "{why}");
+            assert_eq!(
+                ClosedGate::read(&why),
+                ClosedGate {
+                    opens,
+                    by,
+                    ..ClosedGate::default()
+                },
+                "{why}"
+            );
         }
         let check = GateCheck {
             kind: GateKind::Debounce {
                 at_most: None,
                 keep: DebounceKeep::First,
             },
-            window: Duration::from_secs(60),
+            window: ScheduledDuration::always(Duration::from_secs(60)),
             value: "ticket.id 7".into(),
+            time: None,
         };
         let debounce = DebounceCheck::from_gate_check(&check).expect("a debounce");
         let window = DebounceWindow {
@@ -147,7 +184,10 @@ mod tests {
             let by = Some(RunId(5));
             assert_eq!(
                 ClosedGate::read(&why),
-                ClosedGate { opens: None, by },
+                ClosedGate {
+                    by,
+                    ..ClosedGate::default()
+                },
                 "{why}"
             );
         }

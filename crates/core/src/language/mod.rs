@@ -1,6 +1,7 @@
 //! Lowers conditions and templates: names in scope, operators, paths to fields, template texts.
 
 pub mod condition;
+pub(crate) mod during;
 pub mod event_fields;
 pub(crate) mod interner;
 pub(crate) mod names;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::event::catalogue::field_type::FieldType;
 use crate::language::condition::Condition;
+use crate::language::event_fields::EventFields;
 
 /// The names in scope at one point of a rule or flow.
 #[derive(Debug, Clone)]
@@ -18,6 +19,10 @@ pub struct Names {
     pub parameters: BTreeSet<String>,
     /// The steps before the one being lowered, whose results can be read.
     pub steps: Vec<KnownStep>,
+    /// The steps that wait for an answer, in the flows around the step being lowered, whose links can be read before them.
+    pub answers: Vec<String>,
+    /// Those of them whose link a step reads.
+    pub links_read: BTreeSet<String>,
     /// Names that the flow defines: the item of a `for_each`, the events that `debounce` collects.
     pub locals: Vec<Local>,
     /// Names of steps and items inside an earlier step, which are no longer in scope.
@@ -38,6 +43,7 @@ pub struct Names {
 /// The size and state of an outer scope, to restore when the inner scope ends.
 pub struct OuterScope {
     steps: usize,
+    answers: usize,
     locals: usize,
     tested_paths: BTreeSet<String>,
     error_scope: ErrorScope,
@@ -51,6 +57,8 @@ impl Names {
             vars,
             parameters: BTreeSet::new(),
             steps: Vec::new(),
+            answers: Vec::new(),
+            links_read: BTreeSet::new(),
             locals: Vec::new(),
             out_of_scope: BTreeSet::new(),
             error_scope: ErrorScope::None,
@@ -66,6 +74,7 @@ impl Names {
     pub fn enter(&self) -> OuterScope {
         OuterScope {
             steps: self.steps.len(),
+            answers: self.answers.len(),
             locals: self.locals.len(),
             tested_paths: self.tested_paths.clone(),
             error_scope: self.error_scope,
@@ -75,6 +84,7 @@ impl Names {
 
     /// Leaves the inner scope: its names go out of scope, and its tested paths are forgotten.
     pub fn leave(&mut self, outer: OuterScope) {
+        self.answers.truncate(outer.answers);
         let steps = self.steps.drain(outer.steps.min(self.steps.len())..);
         let locals = self.locals.drain(outer.locals.min(self.locals.len())..);
         let steps = steps.map(|step| format!("steps.{}", step.name));
@@ -111,6 +121,8 @@ pub enum ErrorScope {
     None,
     /// A run died: `error.…` describes the run and the reason.
     RunDied,
+    /// A receiver fails: `error.…` describes the receiver and the last failure.
+    Outage,
     /// A step failed: `error.…` describes the step and the reason.
     StepFailed,
 }
@@ -121,6 +133,8 @@ pub struct KnownStep {
     pub name: String,
     pub gives: StepOutput,
     pub ran: Execution,
+    /// The fields of the event that it waited for; None if it waited for none.
+    pub event: Option<EventFields>,
 }
 
 /// Whether a step has run when its result is read.
@@ -189,6 +203,7 @@ impl From<&str> for KnownStep {
             name: name.to_owned(),
             gives: StepOutput::Anything,
             ran: Execution::Certain,
+            event: None,
         }
     }
 }

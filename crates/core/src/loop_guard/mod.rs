@@ -66,8 +66,8 @@ pub struct SenderWrite {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WritingFlow {
     Rule,
-    /// A run of its own, after the run of the rule has died or is held.
-    OnDead,
+    /// `on_dead` or `on_outage`: a run of its own that names the run of the rule.
+    Notice,
 }
 
 /// Where a rule writes, seen from the system that sends its events.
@@ -167,7 +167,9 @@ pub fn stopped(state: &RunState) -> Option<&str> {
         | RunState::Running
         | RunState::Retrying { .. }
         | RunState::Limited { .. }
+        | RunState::Parked { .. }
         | RunState::Waiting { .. }
+        | RunState::Awaiting { .. }
         | RunState::Done
         | RunState::Skipped { .. }
         | RunState::Shadow

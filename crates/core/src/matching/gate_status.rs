@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::event::Event;
 use crate::gate::debounce::{DebounceAction, DebounceCheck, DebounceWindow};
 use crate::gate::reading::GateSubject;
-use crate::gate::{Gate, GateCheck, GateDecision};
+use crate::gate::{Gate, GateCheck, GateDecision, GateKind, describe_during, text_beside};
 use crate::rule::Rule;
 
 /// One gate of a rule that matched.
@@ -17,6 +17,17 @@ pub struct GateStatus<'r> {
     /// The same, apart.
     pub subject: Option<GateSubject>,
     pub state: GateState,
+    /// The state of its schedule, and when it changes, at the time of the event.
+    pub schedule: Option<ScheduleStatus>,
+}
+
+/// The schedule of a `during` gate at the time of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleStatus {
+    /// `office closed: Mon 20:14 Europe/Berlin, opens Tue 09:00`.
+    pub text: String,
+    /// When it opens or closes next.
+    pub changes: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,30 +49,62 @@ pub enum GateState {
 }
 
 /// The gates in the order in which they are checked. `consult` returns the state of each check, in order;
-/// a check without an answer was not consulted.
+/// a check without an answer was not consulted. A schedule depends on no run, and is not among the checks.
 pub fn gate_status<'r>(
     rule: &'r Rule,
     event: &Event,
+    received: Timestamp,
     consult: impl FnOnce(&[GateCheck]) -> Vec<GateState>,
 ) -> Vec<GateStatus<'r>> {
-    let mut states = consult(&rule.asks_of(event)).into_iter();
+    let mut asks = rule.asks_of(event);
+    asks.retain(|ask| ask.decide_during(received).is_none());
+    let mut states = consult(&asks).into_iter();
     let mut view = |gate: &'r Gate| match rule.ask_of(gate, event) {
         Some(ask) => GateStatus {
             gate,
-            state: states.next().unwrap_or(GateState::NotConsulted),
-            subject: GateSubject::read(&ask.value, &event.endpoint),
+            state: match ask.decide_during(received) {
+                Some(decision) => decision.into(),
+                None => states.next().unwrap_or(GateState::NotConsulted),
+            },
+            schedule: schedule(&ask, received),
+            subject: match ask.kind {
+                GateKind::During(_) => None,
+                GateKind::Dedupe
+                | GateKind::Debounce { .. }
+                | GateKind::Throttle { .. }
+                | GateKind::Series(_) => GateSubject::read(&ask.value, &event.endpoint),
+            },
             value: ask.value,
         },
         None => GateStatus {
             gate,
             value: String::new(),
             subject: None,
+            schedule: None,
             state: GateState::NeverSuppresses {
                 lacking: gate.per.as_ref().map_or("", |per| &per.text).to_owned(),
             },
         },
     };
     rule.gates.iter().map(&mut view).collect()
+}
+
+fn schedule(ask: &GateCheck, received: Timestamp) -> Option<ScheduleStatus> {
+    let (during, at) = ask.during(received)?;
+    Some(ScheduleStatus {
+        text: describe_during(during, at),
+        changes: during.schedule.next_change(at),
+    })
+}
+
+impl GateStatus<'_> {
+    /// The state and its reason, as text.
+    pub fn describe(&self) -> String {
+        match &self.schedule {
+            Some(schedule) => text_beside(&self.value, self.state.as_str(), &schedule.text),
+            None => self.state.describe(),
+        }
+    }
 }
 
 impl From<GateDecision> for GateState {
@@ -135,7 +178,7 @@ mod tests {
         let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
         let value = parse(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
-        let views = gate_status(&set.rules[0], &event, |asks| {
+        let views = gate_status(&set.rules[0], &event, Timestamp::UNIX_EPOCH, |asks| {
             let kinds: Vec<&str> = asks.iter().map(|ask| ask.kind.as_str()).collect();
             assert_eq!(kinds, ["throttle"]);
             vec![GateDecision::Suppress { why: "full".into() }.into()]
@@ -148,7 +191,7 @@ mod tests {
                 "closed: full"
             ]
         );
-        let without = gate_status(&set.rules[0], &event, |_| Vec::new());
+        let without = gate_status(&set.rules[0], &event, Timestamp::UNIX_EPOCH, |_| Vec::new());
         assert_eq!(without[1].state, GateState::NotConsulted);
     }
 }

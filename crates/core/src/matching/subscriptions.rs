@@ -12,10 +12,10 @@ use crate::event::catalogue::event_type::EventType;
 use crate::event::format::DECODERS;
 use crate::event::format::decoder::Decoder;
 use crate::event::header::EventHeader;
+use crate::event::type_pattern::TypePattern;
 use crate::matching::extract::Extractor;
 use crate::matching::index::RuleIndex;
 use crate::rule::Rule;
-use crate::rule::event_pattern::TypePattern;
 
 #[derive(Debug, Default)]
 pub struct Subscriptions {

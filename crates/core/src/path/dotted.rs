@@ -2,6 +2,7 @@
 //! Names of the program never hide a field of the sender: `event.X` is the event's header only for the
 //! documented names, and `body.…` always reads the body.
 
+use crate::event::request_values::{HEADERS, REQUEST_KEY};
 use crate::path::jsonpath::is_valid;
 use crate::path::{PathError, PathKind, PathSegment, Root};
 
@@ -16,6 +17,11 @@ fn is_of_header(names: &[&str]) -> bool {
     matches!(names, [name] if HEADER.contains(name))
 }
 
+/// Whether the names below `event` are a header of its request.
+fn is_of_request(names: &[&str]) -> bool {
+    matches!(names, [first, _] if *first == HEADERS)
+}
+
 /// Whether a path says that it starts at the body or at the whole event.
 pub fn names_body(text: &str) -> bool {
     text.starts_with('$') || text.starts_with("body.")
@@ -27,6 +33,14 @@ pub fn parse(text: &str) -> Result<PathKind, PathError> {
     let names: Vec<&str> = text.split('.').collect();
     let (root, skip) = match names[0] {
         "event" if is_of_header(&names[1..]) => (Root::Event, 1),
+        "event" if is_of_request(&names[1..]) => {
+            let name = names[2].to_ascii_lowercase();
+            let keys = [REQUEST_KEY, HEADERS, &name].map(PathSegment::new);
+            return Ok(PathKind::Plain {
+                root: Root::Raw,
+                keys: keys.to_vec(),
+            });
+        }
         "body" if names.len() > 1 => (Root::Body, 1),
         "vars" => (Root::Vars, 1),
         "steps" => (Root::Steps, 1),

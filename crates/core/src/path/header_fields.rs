@@ -23,8 +23,8 @@ impl HeaderFields {
     pub fn of(event: &Event, description: Option<&CustomFormat>) -> Self {
         let (times, keys) = match description {
             Some(description) => (
-                description.time.iter().map(|path| segments(path)).collect(),
-                description.key.iter().map(|path| segments(path)).collect(),
+                description.time.paths().map(segments).collect(),
+                description.key.paths().map(segments).collect(),
             ),
             None => built_in(event.format),
         };

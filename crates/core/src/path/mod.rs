@@ -26,6 +26,7 @@ use jsonpath_rust::parser::model::JpQuery;
 use serde_json::Value;
 
 use crate::document::suggest;
+use crate::event::request_values::{HEADERS, REQUEST_KEY};
 use crate::path::scope::Scope;
 
 pub use crate::path::root::Root;
@@ -129,10 +130,25 @@ pub struct PathError {
 }
 
 /// The names below `error` in `on_dead`.
-pub const RUN_ERROR_FIELDS: [&str; 4] = ["message", "run", "rule", "attempts"];
+pub const RUN_ERROR_FIELDS: &[&str] = &[
+    "message",
+    "run",
+    "rule",
+    "attempts",
+    "count",
+    "first_run",
+    "last_run",
+    "since",
+    "until",
+];
+
+/// The names below `error` in `on_outage`.
+pub const OUTAGE_ERROR_FIELDS: &[&str] = &[
+    "message", "receiver", "since", "failures", "waiting", "count", "run", "rule",
+];
 
 /// The names below `error` in `catch`.
-pub const STEP_ERROR_FIELDS: [&str; 4] = ["message", "step", "attempts", "status"];
+pub const STEP_ERROR_FIELDS: &[&str] = &["message", "step", "attempts", "status"];
 
 impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
@@ -201,6 +217,21 @@ impl Path {
                 root: Root::Local,
                 keys: Vec::new(),
             },
+        }
+    }
+
+    /// The name of the header of its request that it reads.
+    pub fn request_header(&self) -> Option<&str> {
+        let PathKind::Plain { root, keys } = &self.route else {
+            return None;
+        };
+        match (root, keys.as_slice()) {
+            (Root::Raw, [request, headers, name])
+                if request.name == REQUEST_KEY && headers.name == HEADERS =>
+            {
+                Some(&name.name)
+            }
+            _ => None,
         }
     }
 
@@ -284,6 +315,18 @@ impl Path {
             } => keys.first().map(|key| key.name.as_str()),
             PathKind::Plain { .. } | PathKind::Query(_) => None,
         }
+    }
+
+    /// Whether the path is `steps.NAME.url`.
+    pub fn reads_link(&self) -> bool {
+        let PathKind::Plain {
+            root: Root::Steps,
+            keys,
+        } = &self.route
+        else {
+            return false;
+        };
+        matches!(&keys[..], [_, key] if key.name == "url")
     }
 
     /// Returns the local name that the path reads, and the keys below it.

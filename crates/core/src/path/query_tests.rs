@@ -22,6 +22,7 @@ fn selected(query: &str, raw: &str) -> Value {
         about: json!({}),
         format: "json",
         warnings: vec![],
+        trace: None,
     };
     let path = Path::parse(query).unwrap_or_else(|error| panic!("{query}: {error:?}"));
     let found = path.resolve(&Scope::new(&event, &Value::Null)).to_json();

@@ -19,6 +19,7 @@ fn event() -> Event {
         about: json!({"type": "ticket.PriorityChanged"}),
         format: "zis",
         warnings: vec![],
+        trace: None,
     }
 }
 

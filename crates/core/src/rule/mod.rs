@@ -1,8 +1,10 @@
 //! Defines the compiled rule, and the lane and the gate checks of a rule for one event.
 //! The condition is evaluated in `matching`; the flow is run by `flow`.
 
-pub mod event_pattern;
+mod schedules;
+pub mod sequence_step;
 pub mod test;
+mod tick;
 pub mod version;
 pub mod vocabulary;
 
@@ -15,14 +17,19 @@ use crate::diagnostic::{Diagnostics, Span};
 use crate::document;
 use crate::document::Node;
 use crate::event::Event;
+use crate::event::type_pattern::TypePattern;
 use crate::flow::step::{Flow, Step};
+use crate::flow::waiters::PlannedWaiter;
+use crate::gate::sequence::StepSet;
+use crate::gate::series::check::{SeriesGate, SeriesItem};
 use crate::gate::{DebounceKeep, Gate, GateCheck, GateKind};
 use crate::language::condition::Condition;
 use crate::loop_guard::{LoopCheck, LoopGuard};
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
-use crate::rule::event_pattern::TypePattern;
+use crate::rule::sequence_step::SequenceStep;
 use crate::rule::version::RuleVersion;
+use crate::schedule::every::Every;
 
 /// A compiled rule.
 #[derive(Debug, Clone)]
@@ -32,6 +39,8 @@ pub struct Rule {
     pub at: Span,
     pub event_source: String,
     pub event_types: Arc<[TypePattern]>,
+    /// When it ticks, if its events are its own ticks.
+    pub every: Option<Arc<Every>>,
     pub mode: Mode,
     pub when: Condition,
     /// The configuration's variables, overridden by the rule's own; an object.
@@ -41,13 +50,19 @@ pub struct Rule {
     pub guard: Option<Arc<LoopGuard>>,
     /// In the order in which they are checked.
     pub gates: Vec<Gate>,
+    /// The steps of its `sequence`, if it has one instead of `event_type`.
+    pub sequence: Option<Arc<[SequenceStep]>>,
     pub flow: Flow,
     /// What runs when a run of this rule is dead: the rule's own, or the configuration's.
     pub on_dead: Option<Arc<Flow>>,
+    /// What runs when a receiver fails for which runs of this rule wait: the configuration's.
+    pub on_outage: Option<Arc<Flow>>,
     /// Its text and configuration.
     pub version: RuleVersion,
     /// Whether its document has tests.
     pub has_tests: bool,
+    /// Whether its flow waits for events.
+    pub awaits_events: bool,
 }
 
 /// Which runs of a rule execute one at a time.
@@ -56,6 +71,8 @@ pub enum Lane {
     /// Those of the same ticket.
     Key,
     Per(Arc<Path>),
+    /// All runs of the rule: those of ticks, so that a slow one does not overlap the next.
+    Rule,
     None,
 }
 
@@ -64,16 +81,19 @@ impl Rule {
         self.event_source == source && self.event_types.iter().any(|p| p.covers(event_type))
     }
 
-    /// Returns all steps that it may run, those of `on_dead` included.
+    /// Returns all steps that it may run, those of `on_dead` and `on_outage` included.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        let on_dead = self.on_dead.iter().flat_map(|flow| flow.all_steps());
-        self.flow.all_steps().into_iter().chain(on_dead)
+        let notices = self.on_dead.iter().chain(&self.on_outage);
+        let notices = notices.flat_map(|flow| flow.all_steps());
+        self.flow.all_steps().into_iter().chain(notices)
     }
 
     /// Whether the key of its events is a ticket.
     pub fn is_about_tickets(&self) -> bool {
         self.event_types.iter().all(|pattern| match pattern {
-            TypePattern::Name(name) | TypePattern::Family(name) => name.starts_with("ticket"),
+            TypePattern::Name(name) | TypePattern::Family(name) => {
+                name.starts_with("ticket") || name.starts_with("messaging_ticket.")
+            }
         })
     }
 
@@ -107,12 +127,13 @@ impl Rule {
     pub fn lane_of(&self, event: &Event) -> Option<String> {
         match &self.lane {
             Lane::None => None,
+            Lane::Rule => Some("ticks".to_owned()),
             Lane::Key => event.key.clone().map(|key| event.scoped(key)),
             Lane::Per(path) => self.value_at(path, event).map(|value| event.scoped(value)),
         }
     }
 
-    /// Whether its flow can read `events`: all events of its debounce window.
+    /// Whether its flow can read `events`: all events of its debounce window, or those that were counted.
     pub fn reads_events(&self) -> bool {
         self.gates.iter().any(keeps_all)
     }
@@ -124,6 +145,14 @@ impl Rule {
         crate::gate::debounce::locals(events)
     }
 
+    /// Returns what a run for the event waits for, from its planning on.
+    pub fn waiters_of(&self, event: &Event) -> Vec<PlannedWaiter> {
+        match self.awaits_events {
+            true => self.flow.waiters_of(event),
+            false => Vec::new(),
+        }
+    }
+
     /// Returns the checks of its gates for an event. A gate whose `per` field is absent is not checked.
     pub fn asks_of(&self, event: &Event) -> Vec<GateCheck> {
         let gates = self.gates.iter();
@@ -132,11 +161,20 @@ impl Rule {
 
     /// Returns the check of one gate for an event. None if its `per` field is absent.
     pub fn ask_of(&self, gate: &Gate, event: &Event) -> Option<GateCheck> {
+        let kind = match &gate.kind {
+            GateKind::Series(series) => GateKind::Series(self.read_series(series, gate, event)),
+            GateKind::During(_)
+            | GateKind::Dedupe
+            | GateKind::Debounce { .. }
+            | GateKind::Throttle { .. } => gate.kind.clone(),
+        };
         let value = match &gate.per {
-            Some(path) => {
-                let value = self.value_at(path, event)?;
-                event.scoped(format!("{} {value}", path.text))
-            }
+            Some(path) => match self.value_at(path, event) {
+                Some(value) => event.scoped(format!("{} {value}", path.text)),
+                // Such an event is not counted.
+                None if matches!(kind, GateKind::Series(_)) => String::new(),
+                None => return None,
+            },
             None => String::new(),
         };
         // Shadow runs count separately, so that they never suppress a live run.
@@ -145,11 +183,54 @@ impl Rule {
             (Mode::Shadow, "") => "runs in shadow".into(),
             (Mode::Shadow, value) => format!("{value} in shadow"),
         };
+        // A schedule counts nothing.
+        let value = match &gate.kind {
+            GateKind::During(during) => during.text(),
+            GateKind::Dedupe
+            | GateKind::Debounce { .. }
+            | GateKind::Throttle { .. }
+            | GateKind::Series(_) => value,
+        };
         Some(GateCheck {
-            kind: gate.kind,
-            window: gate.window,
+            kind,
+            window: gate.window.clone(),
             value,
+            time: event.time,
         })
+    }
+
+    /// What an event is among those that its count or its sequence keeps. One without a value is not counted.
+    fn read_series(&self, series: &SeriesGate, gate: &Gate, event: &Event) -> SeriesGate {
+        let scope = Scope::new(event, &self.vars);
+        let lacks = |path: &&Arc<Path>| {
+            matches!(
+                path.resolve(&scope),
+                Resolved::Absent | Resolved::One(Value::Null)
+            )
+        };
+        let needed = [gate.per.as_ref(), series.distinct.as_ref()];
+        let lacking = needed.into_iter().flatten().find(lacks);
+        let item = match (lacking, &series.distinct) {
+            (Some(path), _) => SeriesItem::Lacks(path.text.clone()),
+            (None, Some(path)) => SeriesItem::Is(self.value_at(path, event).unwrap_or_default()),
+            (None, None) => SeriesItem::Is(self.steps_matched(&scope).to_string()),
+        };
+        SeriesGate {
+            item,
+            ..series.clone()
+        }
+    }
+
+    /// The steps of its sequence that an event matches.
+    fn steps_matched(&self, scope: &Scope<'_>) -> StepSet {
+        let steps = self.sequence.iter().flat_map(|steps| steps.iter());
+        let bits = steps
+            .enumerate()
+            .map(|(index, step)| match step.matches(scope) {
+                true => 1 << index,
+                false => 0,
+            });
+        bits.sum()
     }
 
     /// Returns the check of the loop guard for an event. None for a rule that does not act, because its
@@ -175,6 +256,7 @@ impl Rule {
 fn keeps_all(gate: &Gate) -> bool {
     match gate.kind {
         GateKind::Debounce { keep, .. } => keep == DebounceKeep::All,
-        GateKind::Dedupe | GateKind::Throttle { .. } => false,
+        GateKind::Series(_) => true,
+        GateKind::During(_) | GateKind::Dedupe | GateKind::Throttle { .. } => false,
     }
 }

@@ -3,9 +3,32 @@
 use serde_json::{Value, json};
 
 use crate::document::vocabulary::{
-    Vocabulary, condition, keyword, mapping, on_dead, planned, steps, text,
+    Vocabulary, condition, keyword, mapping, on_dead, planned, steps, text, words,
 };
-use crate::gate::vocabulary::{debounce_schema, dedupe_schema, throttle_schema};
+use crate::gate::vocabulary::{
+    count_schema, debounce_schema, dedupe_schema, sequence_schema, throttle_schema,
+};
+use crate::language::during::during;
+use crate::schedule::every::MissedTicks;
+
+/// The keys of `every`.
+pub const EVERY: Vocabulary = Vocabulary {
+    name: "`every`",
+    words: words! {
+        "cron" cron => "Minute, hour, day of the month, month and day of the week, or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`.";
+        "zone" text => "The IANA name of the zone whose clock decides, such as `Europe/Berlin`. Default: UTC.";
+        "missed" missed => "What runs after a time in which the program did not run: the `last` missed tick, `none`, or `all` of them. Default: `last`.";
+    },
+};
+
+fn cron() -> Value {
+    json!({"type": "string", "examples": ["0 9 * * mon-fri", "@daily"]})
+}
+
+fn missed() -> Value {
+    let words = MissedTicks::ALL.map(MissedTicks::as_str);
+    json!({"enum": words, "default": MissedTicks::default().as_str()})
+}
 
 /// The keys of a rule.
 pub const JOBSPEC: Vocabulary = Vocabulary {
@@ -30,6 +53,11 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             "event_type",
             "The name of an event type, a list of names, or a family such as `ticket.*`.",
             event_type,
+        ),
+        keyword(
+            "every",
+            "Instead of `event_source` and `event_type`: the times at which the rule runs, as a cron expression or a mapping with `cron`.",
+            every,
         ),
         keyword(
             "when",
@@ -68,6 +96,11 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             tests,
         ),
         keyword(
+            "during",
+            "The schedule in whose open hours the rule runs, or `{ not: SCHEDULE }`, at the time of the event.",
+            during,
+        ),
+        keyword(
             "dedupe",
             "Allows one run per value of `per` within the time `for`. Further events with that value start no run.",
             dedupe_schema,
@@ -83,6 +116,16 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             throttle_schema,
         ),
         keyword(
+            "count",
+            "Starts a run when at least `at_least` events have happened within the time `in`, per value of `per` or for the rule as a whole.",
+            count_schema,
+        ),
+        keyword(
+            "sequence",
+            "Instead of `event_type`: the events that must happen one after the other within the time `in`, per value of `per`.",
+            sequence_schema,
+        ),
+        keyword(
             "on_dead",
             "The steps to run when a run of this rule ends as dead. Default: `on_dead` of flowtrigger.yaml; `[]` for none. `error.message` holds the reason.",
             on_dead,
@@ -91,8 +134,6 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             "redact",
             "redaction applies to all rules: write `redact: [comment.body]` in flowtrigger.yaml",
         ),
-        planned("schedules", "schedules are reserved for a later version"),
-        planned("during", "business hours are reserved for a later version"),
     ],
 };
 
@@ -107,6 +148,10 @@ fn event_type() -> Value {
 
 fn event_source() -> Value {
     json!({"type": "string", "examples": ["support", "upmind"]})
+}
+
+fn every() -> Value {
+    json!({"oneOf": [cron(), EVERY.schema(&["cron"])]})
 }
 
 fn name() -> Value {

@@ -27,6 +27,8 @@ pub struct CallFailure {
     /// The status of a response that was not accepted, or the exit status of a command.
     pub status: Option<u16>,
     pub effect: CallEffect,
+    /// Whether its receiver counted as down when the attempt was made, so that the attempt is not counted.
+    pub during_outage: bool,
 }
 
 /// What a failed call did at its receiver, as far as that is known.
@@ -47,6 +49,7 @@ impl CallFailure {
             retry_after: None,
             status: None,
             effect: CallEffect::Possible,
+            during_outage: false,
         }
     }
 
@@ -56,6 +59,12 @@ impl CallFailure {
             retryable: true,
             ..Self::permanent(message)
         }
+    }
+
+    /// Whether an outage of the receiver explains it: a retryable failure without a response, or with 408, 429 or 5xx.
+    /// Meaningful for requests; the status of a command is its exit status.
+    pub fn is_outage(&self) -> bool {
+        self.retryable && matches!(self.status, None | Some(408 | 429 | 500..=599))
     }
 
     /// The same failure of a call that changed nothing at its receiver.

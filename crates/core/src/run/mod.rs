@@ -1,10 +1,14 @@
 //! A run executes a rule's flow for one event: its states, its log entries and its idempotency key.
 
+pub mod answer_link;
 pub mod call_result;
+pub mod cause;
 pub mod commander;
 pub mod exchange;
 pub(crate) mod retry;
 pub mod retry_after;
+pub mod span_ids;
+pub mod step_retry;
 
 use std::time::Duration;
 
@@ -16,6 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::event::Event;
 pub use crate::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
 pub use crate::run::retry::RetryPolicy;
+pub use crate::run::step_retry::StepRetry;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunId(pub u64);
@@ -39,8 +44,22 @@ pub enum RunState {
         /// The limit, as `waits for the rate limit of connection …`.
         why: String,
     },
+    /// Waiting until what it needs is no longer suspended: a receiver that is down, or something that is paused. It is a
+    /// kind of `retrying`.
+    Parked {
+        /// The key of what is suspended, as `connection chat`.
+        on: String,
+        why: String,
+    },
     /// At a `wait` step. Other runs of its lane do not wait for it.
     Waiting {
+        until: Timestamp,
+    },
+    /// At a `wait_for` step, for an event or an answer. It is a kind of `waiting`.
+    Awaiting {
+        /// The step's path in the flow.
+        step: String,
+        /// When nothing is expected any more: the end of the wait, and for events the grace after it.
         until: Timestamp,
     },
     Done,
@@ -98,8 +117,10 @@ impl RunState {
             RunState::Queued => "queued",
             RunState::Debouncing { .. } => "debouncing",
             RunState::Running => "running",
-            RunState::Retrying { .. } | RunState::Limited { .. } => "retrying",
-            RunState::Waiting { .. } => "waiting",
+            RunState::Retrying { .. } | RunState::Limited { .. } | RunState::Parked { .. } => {
+                "retrying"
+            }
+            RunState::Waiting { .. } | RunState::Awaiting { .. } => "waiting",
             RunState::Done => "done",
             RunState::Skipped { .. } => "skipped",
             RunState::Shadow => "shadow",
@@ -116,8 +137,11 @@ impl RunState {
             RunState::Queued
             | RunState::Running
             | RunState::Retrying { .. }
-            | RunState::Limited { .. } => &[HoldsLane, CanCancel],
-            RunState::Debouncing { .. } | RunState::Waiting { .. } => &[CanCancel],
+            | RunState::Limited { .. }
+            | RunState::Parked { .. } => &[HoldsLane, CanCancel],
+            RunState::Debouncing { .. } | RunState::Waiting { .. } | RunState::Awaiting { .. } => {
+                &[CanCancel]
+            }
             RunState::Done | RunState::Shadow | RunState::Suppressed { .. } => &[Final, Redactable],
             RunState::Skipped { .. } => &[Final, Releases, Redactable],
             RunState::Dead { .. } => &[Final, CanRevive, Releases],
@@ -168,15 +192,33 @@ impl RunState {
         Some(gate)
     }
 
+    /// The key of what is suspended, if the run waits for the end of that.
+    pub fn parked_on(&self) -> Option<&str> {
+        let RunState::Parked { on, .. } = self else {
+            return None;
+        };
+        Some(on)
+    }
+
+    /// The path of the `wait_for` step at which the run waits.
+    pub fn awaited(&self) -> Option<&str> {
+        let RunState::Awaiting { step, .. } = self else {
+            return None;
+        };
+        Some(step)
+    }
+
     /// The time when a waiting run continues.
     pub fn due(&self) -> Option<Timestamp> {
         match self {
             RunState::Debouncing { until }
             | RunState::Retrying { until }
             | RunState::Limited { until, .. }
-            | RunState::Waiting { until } => Some(*until),
+            | RunState::Waiting { until }
+            | RunState::Awaiting { until, .. } => Some(*until),
             RunState::Queued
             | RunState::Running
+            | RunState::Parked { .. }
             | RunState::Done
             | RunState::Skipped { .. }
             | RunState::Shadow
@@ -192,6 +234,7 @@ impl RunState {
         match self {
             RunState::Skipped { why }
             | RunState::Limited { why, .. }
+            | RunState::Parked { why, .. }
             | RunState::Dead { why }
             | RunState::Held { why }
             | RunState::Suppressed { why, .. } => Some(why),
@@ -200,6 +243,7 @@ impl RunState {
             | RunState::Running
             | RunState::Retrying { .. }
             | RunState::Waiting { .. }
+            | RunState::Awaiting { .. }
             | RunState::Done
             | RunState::Shadow
             | RunState::Cancelled => None,
@@ -217,7 +261,7 @@ pub enum LogEntry {
         number: u32,
         at: Timestamp,
     },
-    /// The run reached a `wait`, which ends at `until` even if the clock is changed.
+    /// The run reached a `wait` or a `wait_for`, which ends at `until` even if the clock is changed.
     Waiting {
         /// The step's path in the flow.
         step: String,
@@ -225,6 +269,31 @@ pub enum LogEntry {
         until: Timestamp,
     },
     Attempt(Attempt),
+    /// An event came that a `wait_for` waits for. It decides the step.
+    Arrived {
+        /// The step's path in the flow.
+        step: String,
+        at: Timestamp,
+        /// Which of the events of the step it is, from 1.
+        number: u32,
+        /// Its body, with `event` for its header.
+        event: Value,
+    },
+    /// A person answered a `wait_for`. It decides the step.
+    Answered {
+        /// The step's path in the flow.
+        step: String,
+        at: Timestamp,
+        answer: String,
+        /// Who answered, as far as it is known: an object.
+        by: Value,
+    },
+    /// Nothing came that a `wait_for` waits for. It decides the step.
+    Expired {
+        /// The step's path in the flow.
+        step: String,
+        at: Timestamp,
+    },
     /// The failure of a step, or of the whole flow (`catch`), was caught.
     Caught {
         /// The step's path in the flow.
@@ -233,7 +302,7 @@ pub enum LogEntry {
         /// `error.…` for the catch.
         error: Value,
     },
-    /// An operator retried the run: earlier attempts no longer count.
+    /// An operator retried the run: earlier attempts no longer count. A `wait` keeps its end.
     Revived {
         at: Timestamp,
     },

@@ -1,4 +1,4 @@
-//! The retry policy of a step: number of attempts, exponential backoff with jitter, and a description.
+//! A retry policy: number of attempts, time, exponential backoff with jitter, and a description.
 //! Needs no clock: a delay counts from the end of the previous attempt.
 
 use std::time::Duration;
@@ -7,14 +7,19 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::run::call_result::CallFailure;
 use crate::run::{Attempt, hash};
+use crate::schedule::{During, ScheduledDuration};
 
 /// How often and after which delays a failed step is attempted again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RetryPolicy {
-    /// The maximum number of attempts, the first included.
-    pub attempts: u32,
+    /// The maximum number of attempts, the first included. `None` is no maximum.
+    pub attempts: Option<u32>,
+    /// How long further attempts are made, from the first one on. `None` is no maximum.
+    pub max_time: Option<Duration>,
     pub backoff: Duration,
     pub max_delay: Duration,
+    /// The hours in which further attempts are made, and which count for `max_time`. `None` is always.
+    pub during: Option<During>,
 }
 
 /// The longest delay that `Retry-After` of a server can set.
@@ -24,16 +29,27 @@ impl RetryPolicy {
     /// The default of HTTP steps. Retries have the same idempotency key, so a receiver can detect them.
     pub fn of_requests() -> Self {
         Self {
-            attempts: 5,
+            attempts: Some(5),
+            max_time: None,
             backoff: Duration::from_secs(1),
             max_delay: Duration::from_secs(300),
+            during: None,
+        }
+    }
+
+    /// The default of HTTP steps for failures that an outage of the receiver explains.
+    pub fn of_outages() -> Self {
+        Self {
+            attempts: None,
+            max_time: Some(Duration::from_secs(8 * 3_600)),
+            ..Self::of_requests()
         }
     }
 
     /// The default of commands: no retry.
     pub fn of_commands() -> Self {
         Self {
-            attempts: 1,
+            attempts: Some(1),
             ..Self::of_requests()
         }
     }
@@ -51,7 +67,20 @@ impl RetryPolicy {
         let due = SignedDuration::try_from(last.took.saturating_add(delay))
             .ok()
             .and_then(|after| last.started.checked_add(after).ok());
-        due.unwrap_or(Timestamp::MAX)
+        let due = due.unwrap_or(Timestamp::MAX);
+        match &self.during {
+            Some(during) => during.next(due).unwrap_or(Timestamp::MAX),
+            None => due,
+        }
+    }
+
+    /// Until when attempts are made, the first of which was made at a time. `None` is without end.
+    pub fn deadline(&self, since: Timestamp) -> Option<Timestamp> {
+        let time = ScheduledDuration {
+            time: self.max_time?,
+            during: self.during.clone(),
+        };
+        Some(time.after(since))
     }
 
     /// The delay after `attempts` attempts, without jitter. Doubles each time.
@@ -64,20 +93,72 @@ impl RetryPolicy {
 
     /// Describes the policy: `5 attempts, delays ~1s 2s 4s 8s (jitter; or a longer Retry-After)`.
     pub fn describe(&self) -> String {
-        if self.attempts <= 1 {
-            return "1 attempt, no retry".into();
+        match self.limits() {
+            Some(limits) => format!("{limits} (jitter; or a longer Retry-After)"),
+            None => "1 attempt, no retry".into(),
         }
-        let delays: Vec<String> = (1..self.attempts)
-            .map(|attempts| format_delay(self.delay(attempts)))
-            .collect();
-        let shown = match delays.as_slice() {
-            [first @ .., last] if delays.len() > 8 => format!("{} … {last}", first[..6].join(" ")),
-            delays => delays.join(" "),
+    }
+
+    /// Describes this policy for outages beside that for other failures: `for 8h in an outage, otherwise 5 attempts, delays …`.
+    pub fn describe_beside(&self, other: &RetryPolicy) -> String {
+        const NOTE: &str = "(jitter; or a longer Retry-After)";
+        let [own, others] =
+            [self, other].map(|policy| policy.limit().unwrap_or_else(|| "1 attempt".into()));
+        let delays = |policy: &RetryPolicy| match policy.limit() {
+            Some(_) => format!(", delays ~{}", policy.delays()),
+            None => String::new(),
         };
-        format!(
-            "{} attempts, delays ~{shown} (jitter; or a longer Retry-After)",
-            self.attempts
-        )
+        let is_shared = (self.backoff, self.max_delay) == (other.backoff, other.max_delay);
+        match is_shared && self.limit().is_some() {
+            true => format!(
+                "{own} in an outage, otherwise {others}{} {NOTE}",
+                delays(self)
+            ),
+            false => format!(
+                "{own} in an outage{}; otherwise {others}{} {NOTE}",
+                delays(self),
+                delays(other)
+            ),
+        }
+    }
+
+    /// The maximum of attempts and of time, and the delays; `None` if there is no retry.
+    fn limits(&self) -> Option<String> {
+        Some(format!("{}, delays ~{}", self.limit()?, self.delays()))
+    }
+
+    /// The maximum of attempts and of time; `None` if there is no retry.
+    fn limit(&self) -> Option<String> {
+        let time = self.max_time.map(format_delay);
+        let limit = match (self.attempts, time) {
+            (Some(0 | 1), _) => return None,
+            (Some(attempts), None) => format!("{attempts} attempts"),
+            (Some(attempts), Some(time)) => format!("{attempts} attempts within {time}"),
+            (None, Some(time)) => format!("for {time}"),
+            (None, None) => "without end".into(),
+        };
+        Some(match &self.during {
+            Some(during) => format!("{limit} during {}", during.text()),
+            None => limit,
+        })
+    }
+
+    /// The delays as a text, shortened in the middle.
+    fn delays(&self) -> String {
+        let attempts = self.attempts.unwrap_or(u32::MAX);
+        let delays = (1..attempts).map(|attempts| self.delay(attempts));
+        // Those of many attempts end with the maximum, which is repeated.
+        let mut delays: Vec<Duration> = delays.take(40).collect();
+        let is_cut = attempts > 40;
+        if is_cut {
+            delays.dedup();
+        }
+        let shown: Vec<String> = delays.into_iter().map(format_delay).collect();
+        match shown.as_slice() {
+            [first @ .., last] if shown.len() > 8 => format!("{} … {last}", first[..6].join(" ")),
+            shown if is_cut => format!("{} …", shown.join(" ")),
+            shown => shown.join(" "),
+        }
     }
 }
 
@@ -159,13 +240,28 @@ mod tests {
         );
         assert_eq!(RetryPolicy::of_commands().describe(), "1 attempt, no retry");
         let long = RetryPolicy {
-            attempts: 20,
+            attempts: Some(20),
+            max_time: None,
             backoff: Duration::from_millis(500),
             max_delay: Duration::from_secs(300),
+            during: None,
         };
         assert_eq!(
             long.describe(),
             "20 attempts, delays ~500ms 1s 2s 4s 8s 16s … 5m (jitter; or a longer Retry-After)"
+        );
+        assert_eq!(
+            RetryPolicy::of_outages().describe(),
+            "for 8h, delays ~1s 2s 4s 8s 16s 32s … 5m (jitter; or a longer Retry-After)"
+        );
+        let short = RetryPolicy {
+            max_delay: Duration::from_secs(4),
+            attempts: Some(100),
+            ..RetryPolicy::of_outages()
+        };
+        assert_eq!(
+            short.describe(),
+            "100 attempts within 8h, delays ~1s 2s 4s … (jitter; or a longer Retry-After)"
         );
     }
 }

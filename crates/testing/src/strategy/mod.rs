@@ -6,5 +6,5 @@ mod rules;
 mod values;
 
 pub use events::{Parts, body, parts};
-pub use rules::{rules, tests};
+pub use rules::{SCHEDULES, rules, tests};
 pub use values::value;

@@ -46,6 +46,12 @@ const VARIABLES: &[&str] = &[
     "vars.nothing",
 ];
 
+/// The part of a configuration that rules with `during` need.
+pub const SCHEDULES: &str = "schedules:
+  office: { zone: Europe/Berlin, hours: { mon-fri: 09:00-18:00 }, holidays: [2026-03-06] }
+  night: { zone: UTC, hours: { daily: 22:00-06:00 } }
+";
+
 const PATTERNS: &[&str] = &[
     "vip",
     "^vip",
@@ -151,8 +157,16 @@ fn comparison() -> BoxedStrategy<Comparison> {
         2 => ends().prop_map(|ends| ("between", ends)),
         2 => (select(["exists", "present"].as_slice()), any::<bool>().prop_map(Value::from)),
         2 => (select(["before", "after"].as_slice()), any_of(one_of(TIMES), "vars.date")),
+        2 => during(),
     ]
     .boxed()
+}
+
+/// Schedules of [`SCHEDULES`].
+fn during() -> BoxedStrategy<Comparison> {
+    let schedules = [json!("office"), json!("night"), json!({"not": "office"})];
+    let schedules = select(schedules.to_vec());
+    schedules.prop_map(|schedule| ("during", schedule)).boxed()
 }
 
 /// The test of a field: one or two operators, or a negated one.
@@ -203,6 +217,7 @@ fn known(words: &'static [&'static str]) -> BoxedStrategy<(&'static str, Value)>
         2 => (select(["before", "after"].as_slice()), one_of(TIMES)),
         1 => (select(ORDER_OPERATORS), one_of(DATES)),
         1 => subsequence(DATES, 2).prop_map(|ends| ("between", json!(ends))),
+        1 => during(),
     ];
     prop_oneof![
         3 => (select(["current", "previous"].as_slice()), field_test(ranks.boxed())),

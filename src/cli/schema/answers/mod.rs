@@ -1,17 +1,21 @@
-//! The schemas of the JSON that commands print: `why`, `runs`, `run`, `dry-run`, `send`, `events`, `check`, `status`,
-//! `push`, `move` and `test`. No key of ours may be missing or added
+//! The schemas of the JSON that commands print: `why`, `runs`, `run`, `dry-run`, `send`, `events`, `schedule`, `check`, `status`,
+//! `reload`, `push`, `move`, `backup`, `restore`, `pause`, `resume` and `test`. No key of ours may be missing or added
 //! without a change here: tests validate the output of all of them.
 
+mod backup;
 mod check;
 mod dry_run;
 mod events;
 mod exchange;
 mod move_store;
 mod parts;
+mod pause;
 mod plan;
 mod push;
+mod reload;
 mod run;
 mod runs;
+mod schedule;
 mod send;
 mod status;
 mod test_results;
@@ -21,13 +25,17 @@ use serde_json::{Map, Value, json};
 
 use crate::report::render::document::JSON_VERSION;
 
+pub use backup::{backup, restore};
 pub use check::schema as check;
 pub use dry_run::schema as dry_run;
 pub use events::schema as events;
 pub use move_store::schema as move_store;
+pub use pause::schema as pause;
 pub use push::schema as push;
+pub use reload::schema as reload;
 pub use run::schema as run;
 pub use runs::schema as runs;
+pub use schedule::schema as schedule;
 pub use send::schema as send;
 pub use status::schema as status;
 pub use test_results::schema as test_results;

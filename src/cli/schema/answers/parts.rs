@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Keys, any, count, flag, list, maybe_count, maybe_number, maybe_text, maybe_time, number, part,
-    part_or_null, text, time, words,
+    part_or_null, schedule, text, time, words,
 };
 use flowtrigger_core::run::STATES;
 
@@ -47,6 +47,7 @@ pub fn predicate() -> Value {
         .with("verdict", words("The result, with the polarity applied.", &["match", "no match", "missing", "wrong type"]))
         .with("at", text("Its place in the rule: `file:line:column`."))
         .with("hint", maybe_text("Why it failed, if the value alone does not show it."))
+        .may_have("schedule", schedule::state())
         .object("One predicate of a condition.")
 }
 
@@ -74,12 +75,19 @@ pub fn gate() -> Value {
                 &["open", "closed", "gathers", "never suppresses", "not consulted"],
             ),
         )
-        .with("until", maybe_time("Until when the run counts at it; of a closed one when it opens again."))
+        .with("until", maybe_time("Until when the run counts at it; of a closed one when it opens again. Of `during`: when its schedule opens or closes next, after the time of the event."))
         .with("counts", json!({"type": ["boolean", "null"], "description": "Whether the run still counts at it; null if that is not known."}))
         .with("text", text("The gate as people read it."))
-        .may_have("closed_by", maybe_count("The earlier run for which a `dedupe` is closed, or the run that has the event of a `debounce`."))
+        .may_have("closed_by", maybe_count("The earlier run for which a `dedupe` is closed, the run that has the event of a `debounce`, or the run of the window of a `count`."))
         .may_have("window", number("Its time window in seconds."))
-        .may_have("limit", maybe_count("How many runs it lets through in the window."))
+        .may_have("during", text("The schedule whose hours count in the window, or `not SCHEDULE`; of `during` the schedule that judges the event."))
+        .may_have("at_most_during", text("The schedule whose hours count for `at_most`."))
+        .may_have("limit", maybe_count("How many runs it lets through in the window; of a `count` the events that it needs, of a `sequence` its steps."))
+        .may_have("distinct", maybe_text("The path of a `count` whose values count once."))
+        .may_have("steps", list(text("The event types of a step."), "The steps of a `sequence`."))
+        .may_have("have", count("How many events a `count` that is closed has, or steps a `sequence`."))
+        .may_have("need", count("How many it needs."))
+        .may_have("oldest_leaves", maybe_time("When the oldest event of a `count` no longer counts, or the next step of a `sequence` must have come."))
         .may_have("keep", text("Which events a `debounce` keeps."))
         .may_have("at_most", maybe_number("The longest time that a `debounce` collects, in seconds."))
         .may_have("why", text("Why it is closed, or what it collects."))
@@ -138,8 +146,15 @@ pub fn run() -> Keys {
         )
         .with(
             "reports_on",
-            maybe_count("The dead run that it reports on."),
+            maybe_count("The run that it reports on: a dead one, the first of several, or the one that noticed an outage."),
         )
+        .with(
+            "reports_count",
+            maybe_count("How many dead runs it reports, or how often runs began to wait for the receiver."),
+        )
+        .with("reports_receiver", maybe_text("The receiver that it reports on."))
+        .with("reported_by", maybe_count("The run that reports that it is dead."))
+        .with("reported_with", maybe_count("How many others that run reports."))
         .with("replay", maybe_text("The replay that planned it."))
         .with("depth", count("How many of our own actions led to it."))
         .with("caused_by", maybe_count("The run that caused its event."))
@@ -154,6 +169,9 @@ pub fn log_entry() -> Keys {
         "started",
         "retried",
         "waits",
+        "arrived",
+        "answered",
+        "expired",
         "caught",
     ];
     Keys::new()
@@ -171,7 +189,15 @@ pub fn log_entry() -> Keys {
         .may_have("seconds", number("How long the attempt took."))
         .may_have("status", any("The status of the reply; null without one."))
         .may_have("error", any("Why it failed; null if it did not."))
+        .may_have(
+            "during_outage",
+            flag("The receiver was down, so that the attempt is not counted."),
+        )
         .may_have("until", time("When a waiting step continues."))
+        .may_have("awaited", count("Which awaited event came, from 1."))
+        .may_have("event", any("The event that came, as later steps read it."))
+        .may_have("answer", text("The answer that was given."))
+        .may_have("by", any("What is known of who answered."))
         .may_have("exchange", part_or_null("exchange"))
 }
 
@@ -205,4 +231,51 @@ pub fn shared() -> Value {
         "near_miss": near_miss(),
         "gate": gate(),
     })
+}
+
+/// What is paused or down.
+pub fn suspended() -> Value {
+    let pause = Keys::new()
+        .with("since", time("When it was paused."))
+        .with("by", text("Who paused it, and from where."))
+        .with("note", text("Why; empty if nothing was said."))
+        .object("The pause; null if nobody paused it.");
+    let outage = Keys::new()
+        .with("since", time("The first of the failures in a row."))
+        .with(
+            "failures",
+            count("The failures in a row, with those of probes."),
+        )
+        .with("error", text("The last failure."))
+        .with(
+            "next_probe",
+            time("When it is tested again at the earliest."),
+        )
+        .with(
+            "probing_run",
+            maybe_count("The run that tests it now; null if none does."),
+        )
+        .object("The outage; null if the receiver is not down.");
+    let or_null = |schema: Value| json!({"oneOf": [schema, {"type": "null"}]});
+    Keys::new()
+        .with(
+            "kind",
+            words(
+                "What kind it is.",
+                &["everything", "rule", "connection", "host"],
+            ),
+        )
+        .with("name", text("Its name; empty for everything."))
+        .with("pause", or_null(pause))
+        .with("outage", or_null(outage))
+        .with(
+            "releasing_since",
+            maybe_time("Since when the runs that waited continue; null if they do not."),
+        )
+        .with("waiting", count("The runs that wait for it."))
+        .with(
+            "waiting_since",
+            maybe_time("Since when the one waits that has waited longest."),
+        )
+        .object("What is paused, or a receiver that is down.")
 }

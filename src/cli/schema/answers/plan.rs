@@ -34,6 +34,7 @@ pub fn call() -> Keys {
         .may_have("form", texts("The fields of a form."))
         .may_have("body", text("The body as text."))
         .may_have("auth", text("The authentication of the connection."))
+        .may_have("tls", text("The TLS files of the connection."))
         .may_have("egress", text("Where the request may go."))
         .may_have(
             "argv",
@@ -75,11 +76,35 @@ fn control() -> Keys {
         .may_have("items", count("The number of items of a list."))
         .may_have("more", flag("The remaining items do the same."))
         .may_have("until", time("When a wait ends."))
+        .may_have("awaits", list(awaited_event(), "The events that the step waits for."))
+        .may_have(
+            "answers",
+            list(json!({"type": "string"}), "The answers that the step waits for."),
+        )
+        .may_have("otherwise", flag("The steps that run if nothing comes follow."))
         .may_have("flow", text("The flow that is run."))
         .may_have("caught", text("The failure that `catch` handles."))
         .may_have("message", json!({"type": ["string", "null"], "description": "The message of `succeed` or `fail`."}))
         .may_have("fails", text("Why the step fails."))
         .may_have("stops", text("Why the plan stops here."))
+}
+
+/// An event that a `wait_for` waits for.
+fn awaited_event() -> Value {
+    let types = list(json!({"type": "string"}), "Its types.");
+    Keys::new()
+        .with("number", count("Its number in the step, from 1."))
+        .with("event_source", text("Its source."))
+        .with("event_types", types)
+        .with(
+            "same",
+            text("The path of the value that it shares with the event of the run."),
+        )
+        .with(
+            "value",
+            any("That value; null if the event of the run has none, so that no event matches."),
+        )
+        .object("An awaited event.")
 }
 
 /// A branch of `choose`.

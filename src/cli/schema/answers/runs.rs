@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Keys, count, document, exchange, flag, list, maybe_count, maybe_text, part, part_or_null,
-    parts, plan, text, time, words,
+    Keys, count, document, exchange, flag, list, maybe_count, maybe_text, maybe_time, part,
+    part_or_null, parts, plan, text, time, words,
 };
 use crate::store::CommandKind;
 use flowtrigger_core::run::STATES;
@@ -101,7 +101,8 @@ fn shown() -> Value {
         .with("lane", maybe_text("The value for which runs of the rule execute one at a time; null if it waits for none."))
         .with("generation", count("How often the event was replayed before it."))
         .with("blocked_by", maybe_count("The run that it waits for in its lane."))
-        .with("reported_by", maybe_count("The run that reports that it is dead."))
+        .with("waits", list(waiter(), "The events that it waits for or has waited for."))
+        .with("questions", list(question(), "The questions that nobody has answered."))
         .with("commands", list(command(), "The commands that were given to it, the oldest first."))
         .with("crashes", count("How many ends of its daemon without shutdown count against it: with a data folder, those while only this run was running; with Postgres, all while it was running. It is held after three."))
         .with("guard", json!({"oneOf": [list(part("predicate"), "The predicates of the guard that ended it."), {"type": "null"}]}))
@@ -109,8 +110,20 @@ fn shown() -> Value {
         .object("A run of `runs show`.")
 }
 
+fn question() -> Value {
+    Keys::new()
+        .with("step", text("The step's path in the flow."))
+        .with("question", maybe_text("What the rule asks."))
+        .with("answers", list(text("An answer."), "The possible answers."))
+        .with(
+            "until",
+            maybe_time("The end of the wait; null if the step has not begun."),
+        )
+        .object("A question of the run.")
+}
+
 fn command() -> Value {
-    let kinds = CommandKind::ALL.map(CommandKind::as_str);
+    let kinds = CommandKind::OF_RUNS.map(CommandKind::as_str);
     let origins = CommandOrigin::ALL.map(CommandOrigin::as_str);
     Keys::new()
         .with(
@@ -143,6 +156,28 @@ fn command() -> Value {
             maybe_text("Why it was rejected; null if it was executed."),
         )
         .object("A command that was given to a run.")
+}
+
+fn waiter() -> Value {
+    let failed = Keys::new()
+        .with("path", text("The path."))
+        .with("operator", text("The operator."))
+        .with("want", text("The expected value."))
+        .object("A predicate that the event failed.");
+    Keys::new()
+        .with("step", text("The step's path in the flow."))
+        .with("number", count("Which of the events of the step it is, from 1."))
+        .with("event_source", text("The source of the event."))
+        .with("event_types", list(text("A type or a family."), "The types of the event."))
+        .with("same", text("The path in the event whose value is compared."))
+        .with("until", maybe_time("The end of the wait; null if the step has not begun."))
+        .with("open", flag("Whether an event may still decide the step."))
+        .with("decided", json!({"enum": ["arrived", "answered", "expired", null], "description": "What decided the step; null if nothing did."}))
+        .with("came", count("How many events came that did not match."))
+        .with("failed", list(failed, "The predicates that the last of them failed."))
+        .with("late", count("How many events matched after the end of the wait."))
+        .with("late_at", maybe_time("When the last of them came; null if none did."))
+        .object("An event that a run waits for.")
 }
 
 fn gathered() -> Value {

@@ -14,7 +14,10 @@ pub fn schema() -> Value {
         .with("store_error", maybe_text("Why the store cannot be read; null if it can."))
         .with("daemon", part_or_null("daemon"))
         .with("daemon_error", maybe_text("Why the daemon of the data folder did not answer; null if it did, or if none runs there."))
+        .with("last_revision", part_or_null("last_revision"))
         .with("runs", runs_or_null())
+        .with("suspended", list(part("suspended"), "What is paused or down, with the runs that wait, as the store has it."))
+        .with("queue", part_or_null("queue"))
         .with("daemons", list(part("member"), "The daemons that share a database, by id; none if the store is a folder."))
         .with("revisions_differ", flag("Whether the daemons differ in their rules or configuration."))
         .object("What `status` found.");
@@ -27,12 +30,31 @@ pub fn schema() -> Value {
             "place",
             text("The file, or the URL of the database without its password."),
         )
+        .with(
+            "bytes",
+            maybe_count("The size of the file; null if there is none."),
+        )
+        .with(
+            "free_bytes",
+            maybe_count("The space that is left on its disk; null if it is not known here."),
+        )
+        .with(
+            "damaged",
+            list(
+                text("The file."),
+                "Databases that were damaged and set aside; after each, the store began empty.",
+            ),
+        )
         .object("The store.");
     let parts = json!({
         "answer": answer,
         "store": store,
+        "last_revision": last_revision(),
+        "queue": queue(),
+        "permits": permits(),
         "daemon": daemon(),
         "member": member(),
+        "suspended": parts::suspended(),
         "diagnostic": parts::diagnostic(),
     });
     document(
@@ -40,6 +62,45 @@ pub fn schema() -> Value {
         &["answer"],
         parts,
     )
+}
+
+fn last_revision() -> Value {
+    Keys::new()
+        .with("revision", count("Its number."))
+        .with("loaded", time("When a daemon loaded it."))
+        .object("The rules and the configuration that a daemon loaded last; null if none ever did, or if the store cannot be read.")
+}
+
+fn queue() -> Value {
+    let rule = Keys::new()
+        .with("rule", text("Its name."))
+        .with("unfinished", count("Its unfinished runs."))
+        .with("runs", runs())
+        .object("The unfinished runs of a rule.");
+    Keys::new()
+        .with(
+            "rules",
+            list(
+                rule,
+                "The rules with the most unfinished runs first, ten at most.",
+            ),
+        )
+        .with(
+            "more_rules",
+            count("How many other rules have unfinished runs."),
+        )
+        .object("What waits or executes; null if the store cannot be read.")
+}
+
+fn permits() -> Value {
+    Keys::new()
+        .with("rule", text("The name of the rule."))
+        .with("permits", count("How many its runs hold."))
+        .with(
+            "oldest_seconds",
+            count("How long the oldest of them has been held."),
+        )
+        .object("The permits for runs that one rule holds.")
 }
 
 fn runs() -> Value {
@@ -58,9 +119,36 @@ fn runs_or_null() -> Value {
     })
 }
 
+fn certificate() -> Value {
+    Keys::new()
+        .with(
+            "listener",
+            words("Whose certificate it is.", &["events", "page"]),
+        )
+        .with("certificate", text("Its file."))
+        .may_have(
+            "expires",
+            time("The end of its validity, if it can be read."),
+        )
+        .may_have(
+            "valid_from",
+            time("The begin of its validity, if it can be read."),
+        )
+        .with("loaded", time("When it was loaded."))
+        .may_have(
+            "problem",
+            text("Why the files on disk are not in use; the previous ones are."),
+        )
+        .object("The certificate of a listener.")
+}
+
 fn daemon() -> Value {
     let failed = Keys::new()
-        .with("at", time("When it was loaded."))
+        .with("at", time("When it was tried."))
+        .with(
+            "since",
+            time("When the first of the reloads was that failed since the last success."),
+        )
         .with("reason", text("Why it is not in force."))
         .with(
             "diagnostics",
@@ -78,6 +166,7 @@ fn daemon() -> Value {
         .with("version", text("The version of the program."))
         .with("pid", count("Its process."))
         .with("since", time("When it started."))
+        .with("uptime_seconds", count("How long ago that was."))
         .with("ready", flag("Whether it accepts events."))
         .may_have("reason", text("Why it accepts none."))
         .may_have("address", text("Where it receives events."))
@@ -86,10 +175,28 @@ fn daemon() -> Value {
             words("Where it keeps events and runs.", &["folder", "postgres"]),
         )
         .with("rules", count("Its rules."))
+        .with(
+            "mode",
+            words(
+                "The highest mode of any rule.",
+                &["live", "shadow", "disabled"],
+            ),
+        )
         .may_have("pushed", pushed)
         .with("revision", count("The revision in force."))
-        .with("loaded", time("When it was loaded."))
+        .with(
+            "loaded",
+            time("When it was loaded: at the start, or by the last reload that succeeded."),
+        )
+        .with(
+            "watches",
+            flag("Whether changed files are loaded automatically."),
+        )
         .may_have("failed_reload", failed)
+        .may_have(
+            "certificates",
+            list(certificate(), "The certificates of its listeners."),
+        )
         .may_have(
             "store_error",
             text("Why the store does not answer. Its runs are not known then."),
@@ -103,7 +210,25 @@ fn daemon() -> Value {
             "oldest_queued_seconds",
             count("How long the oldest queued run has waited."),
         )
+        .with(
+            "suspended",
+            list(
+                part("suspended"),
+                "What is paused or down, with the runs that wait.",
+            ),
+        )
+        .with(
+            "permits",
+            list(
+                part("permits"),
+                "The permits for runs that are in use, the rules with the most first.",
+            ),
+        )
         .with("disk_bytes", count("The size of the database."))
+        .may_have(
+            "disk_free_bytes",
+            count("The space that is left on its disk."),
+        )
         .with(
             "lost_events",
             count("Unmatched events that it could not store since its start."),

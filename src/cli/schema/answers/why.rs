@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::runs::{recorded, successor};
+use super::schedule;
 use super::{
     Keys, any, count, document, exchange, flag, list, maybe_count, maybe_text, maybe_time, part,
     part_or_null, parts, text, time,
@@ -67,6 +68,7 @@ pub fn schema() -> Value {
     parts["event_answer"] = event_answer();
     parts["nothing"] = nothing();
     parts["rule_answer"] = rule_answer();
+    parts["suspended"] = parts::suspended();
     parts["last_match"] = parts::run()
         .with("log", list(part("log_entry"), "Its log."))
         .object("The newest run of the rule that is no report on a dead one.");
@@ -83,6 +85,29 @@ fn archive_behind() -> Value {
     maybe_text("Why events of the last seconds may be missing; null if none are.")
 }
 
+fn continued() -> Value {
+    Keys::new()
+        .with("run", count("The run."))
+        .with("step", text("The path of the step that waited."))
+        .object("A run that the event continued.")
+}
+
+fn awaited_by() -> Value {
+    let verdict = json!({
+        "enum": ["no match", "too early", "too late", "decided before"],
+        "description": "Why the event does not decide the step.",
+    });
+    Keys::new()
+        .with("run", count("The run."))
+        .with("step", text("The path of the step that waits."))
+        .with("verdict", verdict)
+        .with(
+            "failed",
+            list(text("A predicate."), "The predicates that did not hold."),
+        )
+        .object("A run that waits for such an event.")
+}
+
 fn event_answer() -> Value {
     Keys::of_document()
         .with("event", part("event"))
@@ -90,6 +115,8 @@ fn event_answer() -> Value {
         .with("redelivered", count("How often it was redelivered."))
         .with("redelivered_with_another_body", count("How often the same id came with another body."))
         .with("last_came", maybe_time("When it was redelivered last."))
+        .with("continued", list(continued(), "Runs that waited for the event and that it continued."))
+        .with("awaited_by", list(awaited_by(), "Runs that wait for such an event, and that it did not continue."))
         .with("unmatched_repeats", part_or_null("repeats"))
         .with("delivery", part_or_null("delivery"))
         .with("rejected", part_or_null("rejected"))
@@ -184,6 +211,24 @@ fn rule_answer() -> Value {
     Keys::of_document()
         .with("rule", rule)
         .with("revision", json!({"oneOf": [revision, {"type": "null"}]}))
+        .with(
+            "schedules",
+            list(
+                schedule::now(),
+                "The schedules that the rule uses, as they are now.",
+            ),
+        )
+        .with(
+            "next_tick",
+            maybe_time("The next tick of a rule with `every`."),
+        )
+        .with(
+            "suspended",
+            list(
+                part("suspended"),
+                "What is paused or down of the rule itself, its connections, or everything.",
+            ),
+        )
         .with("last_match", part_or_null("last_match"))
         .with("runs", runs)
         .with("events", part_or_null("rule_events"))

@@ -17,10 +17,13 @@ use super::{LimitedRequest, Worker, WorkerExit, signalled};
 use crate::engine::limits::concurrency::{HostAdmission, HostPermit, HostQueue};
 use crate::engine::limits::rate_limit::SharedRate;
 use crate::engine::runner::performer::Perform;
+use crate::engine::runner::suspended_runs::{blocked, observe, takes_probe};
+use crate::engine::suspensions::Blocked;
 use crate::store::{ClaimedRun, Store, StoreError};
 use flowtrigger_core::flow::call::Call;
 use flowtrigger_core::flow::decide::StepCall;
-use flowtrigger_core::run::{Attempt, EventIdentity, LogEntry, idempotency_key};
+use flowtrigger_core::run::{Attempt, CallFailure, EventIdentity, LogEntry, idempotency_key};
+use flowtrigger_core::suspension::BlockCause;
 
 /// The calls in flight.
 #[derive(Default)]
@@ -50,6 +53,7 @@ type CallResultOrLoss = Result<FinishedCall, StoreError>;
 /// A call that has finished.
 struct FinishedCall {
     call: Call,
+    waits_for_receiver: bool,
     attempt: Attempt,
 }
 
@@ -59,6 +63,8 @@ struct ReadyCall {
     host_permit: HostAccess,
     /// When it could have started, by the clock that is never set.
     due: Duration,
+    /// Why it fails without being sent: its receiver is down, and its step does not wait for that.
+    unsent: Option<String>,
 }
 
 /// The permit of a call at its host.
@@ -100,10 +106,29 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         mut wake: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, WorkerExit> {
         let mut ready = Vec::new();
+        let mut waits_for = None;
         for task in tasks {
             if self.in_flight.has(&task) {
                 continue;
             }
+            let blocked = blocked(self.shared, &self.run, Some(&task.call)).await;
+            let unsent = match blocked {
+                Some(Blocked {
+                    target,
+                    cause: BlockCause::Outage,
+                    why,
+                }) if !task.waits_for_receiver => {
+                    match takes_probe(self.shared, &target, self.run.id).await {
+                        true => None,
+                        false => Some(why),
+                    }
+                }
+                Some(blocked) => {
+                    waits_for = Some(blocked);
+                    continue;
+                }
+                None => None,
+            };
             let alone = self.in_flight.is_empty() && ready.is_empty();
             if let Some(limited) = self.rate_limit_wait(&task.call) {
                 if alone {
@@ -128,7 +153,15 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 task,
                 host_permit,
                 due,
+                unsent,
             });
+        }
+        // The other calls of the run finish first.
+        if let Some(blocked) = waits_for
+            && ready.is_empty()
+            && self.in_flight.is_empty()
+        {
+            return Err(WorkerExit::Blocked(blocked));
         }
         self.launch(ready).await?;
         Ok(wake)
@@ -148,7 +181,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             biased;
             signal = signalled(&mut self.signals) => Err(WorkerExit::Signalled(signal)),
             (host_permit, permit) = turn => {
-                self.permit = permit;
+                permit.into_iter().for_each(|permit| self.hold(permit));
                 host_permit.ok_or(WorkerExit::NoPermit)
             }
         }
@@ -189,15 +222,17 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     fn call(
         &self,
         ReadyCall {
-            task,
+            mut task,
             host_permit,
             due,
+            unsent,
         }: ReadyCall,
         recorder: &AttemptRecorder,
     ) -> impl Future<Output = CallResultOrLoss> + Send + use<'a, S, P> {
         let shared = self.shared;
         let (active_run, term) = (self.active_run(), self.term);
         let (key, recorder) = (key(&self.run, &task.step), recorder.recorder());
+        self.add_trace_parent(&mut task);
         async move {
             let _at_host = match host_permit {
                 HostAccess::Permit(permit) => permit,
@@ -207,11 +242,17 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             let clock = shared.clock();
             let began = clock.elapsed();
             recorder.waited(began.saturating_sub(due));
-            let outcome = if let Call::Config(call) = &task.call {
+            let outcome = if let Some(why) = unsent {
+                Err(not_sent(&why))
+            } else if let Call::Config(call) = &task.call {
                 let active = shared.active.load_full();
                 access(&shared.store, &active.rulebook.config, call).await
             } else {
                 shared.perform.perform(&task.call, &key, &recorder).await
+            };
+            let outcome = match shared.options.waits_for_receivers {
+                true => outcome,
+                false => task.outcome_without_waiting(outcome),
             };
             let took = clock.elapsed().saturating_sub(began);
             Ok(FinishedCall {
@@ -225,6 +266,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                     outcome,
                 },
                 call: task.call,
+                waits_for_receiver: task.waits_for_receiver,
             })
         }
     }
@@ -251,7 +293,13 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             () = sleep => return Ok(()),
         };
         let finished = finished.map_err(|_| WorkerExit::ClaimLost)?;
-        let FinishedCall { call, attempt } = finished;
+        let FinishedCall {
+            call,
+            waits_for_receiver,
+            mut attempt,
+        } = finished;
+        let failed_at = observe(self.shared, self.run.id, &call, &mut attempt).await;
+        self.failed_at = failed_at.filter(|_| waits_for_receiver);
         let key = (attempt.step.clone(), attempt.number);
         let under_way = self.in_flight.under_way.remove(&key);
         self.shared.metrics.observe_attempt(&call, &attempt);
@@ -292,6 +340,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             wait,
         })
     }
+}
+
+/// The failure of a request to a receiver that is down, for a step that does not wait for it.
+fn not_sent(why: &str) -> CallFailure {
+    let receiver = why.strip_prefix("waits for ").unwrap_or(why);
+    CallFailure::permanent(format!("not sent: {receiver}")).without_effect()
 }
 
 /// The idempotency key of a step. An `on_dead` run has keys of its own.

@@ -35,12 +35,14 @@ impl<S: Store, P> Worker<'_, S, P> {
             RunState::Dead { why } => error!(run, rule, event, state = word, why, "run"),
             RunState::Retrying { until }
             | RunState::Waiting { until }
+            | RunState::Awaiting { until, .. }
             | RunState::Debouncing { until } => {
                 info!(run, rule, event, state = word, %until, "run")
             }
             RunState::Limited { until, why } => {
                 info!(run, rule, event, state = word, why, %until, "run")
             }
+            RunState::Parked { why, .. } => info!(run, rule, event, state = word, why, "run"),
             RunState::Held { why } | RunState::Suppressed { why, .. } => {
                 warn!(run, rule, event, state = word, why, "run");
             }

@@ -6,6 +6,7 @@ mod in_flight;
 mod integration_settings;
 mod log;
 pub(in crate::engine) mod save;
+mod trace_parent;
 
 use std::time::Duration;
 
@@ -17,11 +18,16 @@ use super::performer::Perform;
 use crate::engine::lease::LeaseTerm;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::limits::concurrency::Permit;
+use crate::engine::limits::permit_holders::RunPermit;
+use crate::engine::runner::suspended_runs::{blocked, blocked_at, outdated_notice};
 use crate::engine::state::EngineState;
+use crate::engine::suspensions::Blocked;
 use crate::store::{ClaimedRun, Store};
 use flowtrigger_core::flow::decide::{Decision, RunInput, claimed_entry, decide};
+use flowtrigger_core::run::answer_link::{AnswerLinks, RunLinks};
 use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunState};
+use flowtrigger_core::suspension::SuspensionTarget;
 use in_flight::InFlight;
 
 /// How long a run is parked if too many runs wait for its host.
@@ -46,7 +52,9 @@ struct Worker<'a, S, P> {
     /// Spreads the retry delays of runs that failed together.
     seed: String,
     signals: watch::Receiver<WorkerSignal>,
-    permit: Option<Permit>,
+    permit: Option<RunPermit>,
+    /// What makes the links of its questions.
+    links: Option<RunLinks>,
     /// The local names of the flow at its start.
     locals: Value,
     /// Log entries that are not stored yet.
@@ -58,6 +66,8 @@ struct Worker<'a, S, P> {
     /// The term of the lease in which the claim was last known to be current.
     term: LeaseTerm,
     in_flight: InFlight<'a>,
+    /// The receiver whose failure was the last.
+    failed_at: Option<SuspensionTarget>,
 }
 
 /// A request that its connection's rate limit allows after a time.
@@ -69,8 +79,12 @@ struct LimitedRequest {
 /// Why a worker leaves a run that has neither ended nor waits.
 enum WorkerExit {
     Signalled(WorkerSignal),
+    /// The key of its links cannot be read.
+    NoLinks,
     /// Too many runs wait for the host.
     NoPermit,
+    /// What it needs is suspended.
+    Blocked(Blocked),
     /// The rate limit of its connection does not allow its request yet.
     RateLimited(LimitedRequest),
     /// The store does not accept the log.
@@ -89,19 +103,28 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         let mut worker = Self {
             seed: format!("{}/{}/{}", run.event.endpoint, run.event.id, run.rule.name),
             locals: run.locals(),
+            links: None,
             stored: run.log.len(),
             term: shared.lease.term(),
             shared,
             run,
             signals,
-            permit: Some(permit),
+            permit: None,
             unsaved: Vec::new(),
             unsaved_exchanges: Vec::new(),
             in_flight: InFlight::default(),
+            failed_at: None,
         };
+        worker.hold(permit);
         let line = claimed_entry(worker.run.flow(), &worker.subject(), &worker.run.log);
         worker.run.log.push(line);
         worker
+    }
+
+    fn hold(&mut self, permit: Permit) {
+        let now = self.shared.clock().elapsed();
+        let holders = self.shared.concurrency.holders();
+        self.permit = Some(holders.hold(permit, &self.run.rule.name, now));
     }
 
     fn subject(&self) -> RunInput<'_> {
@@ -111,10 +134,22 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             error: &self.run.error,
             locals: &self.locals,
             seed: &self.seed,
+            links: self
+                .links
+                .as_ref()
+                .map_or(AnswerLinks::Hidden, AnswerLinks::Run),
         }
     }
 
     async fn execute(&mut self) -> Result<(), WorkerExit> {
+        let links = self.shared.links_of(&self.run).await;
+        self.links = links.map_err(|_| WorkerExit::NoLinks)?;
+        if let Some(why) = outdated_notice(self.shared, &self.run).await {
+            return self.end(RunState::Skipped { why }).await;
+        }
+        if let Some(blocked) = blocked(self.shared, &self.run, None).await {
+            return Err(WorkerExit::Blocked(blocked));
+        }
         loop {
             let state = match self.decide() {
                 Decision::Perform { tasks, wake } => {
@@ -126,8 +161,9 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                     self.record(line);
                     continue;
                 }
-                Decision::Retry { until } => RunState::Retrying { until },
+                Decision::Retry { until } => self.retrying(until),
                 Decision::Wait { until } => RunState::Waiting { until },
+                Decision::Await { step, until } => RunState::Awaiting { step, until },
                 Decision::Skipped { why, .. } => RunState::Skipped { why },
                 Decision::Done { message: _ } => RunState::Done,
                 Decision::Dead { why } => RunState::Dead { why },
@@ -138,9 +174,26 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 self.await_call(None).await?;
                 continue;
             }
-            self.save(Some(state.clone())).await?;
-            self.log_state(&state);
-            return Ok(());
+            return self.end(state).await;
+        }
+    }
+
+    /// Stores the state in which the run stays, or waits.
+    async fn end(&mut self, state: RunState) -> Result<(), WorkerExit> {
+        self.save(Some(state.clone())).await?;
+        self.log_state(&state);
+        if state.is_final() {
+            self.count_end(&state);
+        }
+        Ok(())
+    }
+
+    /// The state until the next attempt: it waits for a receiver that is down, however long that takes.
+    fn retrying(&self, until: Timestamp) -> RunState {
+        let failed_at = self.failed_at.as_ref();
+        match failed_at.and_then(|target| blocked_at(self.shared, target, &self.run)) {
+            Some(blocked) => parked(blocked),
+            None => RunState::Retrying { until },
         }
     }
 
@@ -151,6 +204,15 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             &self.run.log,
             self.shared.now(),
         )
+    }
+
+    fn count_end(&self, state: &RunState) {
+        let took = self.shared.now().duration_since(self.run.planned);
+        let (metrics, state) = (&self.shared.metrics, state.as_str());
+        metrics.rules().count_ended(&self.run.rule.name, state);
+        metrics
+            .latencies()
+            .observe_run(state, took.try_into().unwrap_or_default());
     }
 
     fn record(&mut self, line: LogEntry) {
@@ -164,7 +226,9 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         match reason {
             WorkerExit::ClaimLost | WorkerExit::Signalled(WorkerSignal::Lost) => {}
             WorkerExit::StoreFailed
+            | WorkerExit::NoLinks
             | WorkerExit::NoPermit
+            | WorkerExit::Blocked(_)
             | WorkerExit::RateLimited(_)
             | WorkerExit::Signalled(_) => self.keep_interrupted_exchanges(),
         }
@@ -175,11 +239,16 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             WorkerExit::ClaimLost | WorkerExit::Signalled(WorkerSignal::Lost) => {
                 return self.leave_lost().await;
             }
+            WorkerExit::NoLinks => Some(RunState::Limited {
+                until: after(self.shared.now(), REQUEUE_DELAY),
+                why: "waits for the store, which has the key of its links".into(),
+            }),
             WorkerExit::NoPermit => Some(RunState::Limited {
                 until: after(self.shared.now(), REQUEUE_DELAY),
                 why: "waits for other requests to its host, of which `limits.per_host` allows no more,"
                     .into(),
             }),
+            WorkerExit::Blocked(blocked) => Some(parked(blocked.clone())),
             // A store in memory loses the run anyway, and it is reported in its current state.
             WorkerExit::RateLimited(LimitedRequest { connection, wait }) => {
                 Some(RunState::Limited {
@@ -214,6 +283,13 @@ async fn signalled(signals: &mut watch::Receiver<WorkerSignal>) -> WorkerSignal 
     match signal {
         Ok(signal) => signal,
         Err(_) => std::future::pending().await,
+    }
+}
+
+fn parked(Blocked { target, why, .. }: Blocked) -> RunState {
+    RunState::Parked {
+        on: target.key(),
+        why,
     }
 }
 

@@ -162,6 +162,7 @@ pub fn is_transient(error: &StoreError) -> bool {
         | StoreError::Broken(_)
         | StoreError::Damaged(_) => true,
         StoreError::Full { .. }
+        | StoreError::TooManyWaiters { .. }
         | StoreError::ClaimLost(_)
         | StoreError::UnknownRun(_)
         | StoreError::UnknownEvent

@@ -21,6 +21,8 @@ fn claimed(id: u64, error: Value) -> ClaimedRun {
         claim: ClaimId(id),
         event: Arc::new(read_event(value, None, &Config::default()).unwrap()),
         rule: Arc::clone(&flowtrigger_testing::rules::from_text(text).rules[0]),
+        planned: Timestamp::UNIX_EPOCH,
+        queued: Timestamp::UNIX_EPOCH,
         generation: 0,
         error,
         events: Vec::new(),

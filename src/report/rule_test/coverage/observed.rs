@@ -10,6 +10,7 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::decide::RunInput;
 use flowtrigger_core::flow::plan::{PlanStep, PlanStepKind, review};
 use flowtrigger_core::flow::step::Action;
+use flowtrigger_core::flow::wait_for::AwaitedOutcome;
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::condition::trace::Trace;
 use flowtrigger_core::language::operator::Verdict;
@@ -139,11 +140,17 @@ impl Observed {
                 self.add(PointId::Step(path.to_owned()), Side::Yes);
             }
             PlanStepKind::Caught(_) => self.add(PointId::Catch(path.to_owned()), Side::Yes),
+            PlanStepKind::Decided(outcome) => {
+                let came = *outcome != AwaitedOutcome::Expired;
+                self.add(PointId::WaitFor(path.to_owned()), Side::from_bool(came));
+            }
             PlanStepKind::Call(..)
             | PlanStepKind::Undecided(_)
             | PlanStepKind::Set(_)
             | PlanStepKind::More
             | PlanStepKind::Wait { .. }
+            | PlanStepKind::WaitFor { .. }
+            | PlanStepKind::Otherwise
             | PlanStepKind::Enters(_)
             | PlanStepKind::End(_)
             | PlanStepKind::Later
@@ -185,9 +192,11 @@ impl Observed {
 /// The path of the step that an entry of a log is about.
 fn step_of(entry: &LogEntry) -> Option<String> {
     match entry {
-        LogEntry::Started { step, .. } | LogEntry::Waiting { step, .. } => {
-            Some(without_numbers(step))
-        }
+        LogEntry::Started { step, .. }
+        | LogEntry::Waiting { step, .. }
+        | LogEntry::Arrived { step, .. }
+        | LogEntry::Answered { step, .. }
+        | LogEntry::Expired { step, .. } => Some(without_numbers(step)),
         LogEntry::Attempt(attempt) => Some(without_numbers(&attempt.step)),
         LogEntry::Caught { .. } | LogEntry::Revived { .. } | LogEntry::Claimed { .. } => None,
     }

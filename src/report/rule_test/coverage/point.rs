@@ -30,6 +30,8 @@ pub enum PointId {
     Catch(String),
     ForEach(String),
     Step(String),
+    /// A `wait_for`: that what it waits for came, or that nothing came.
+    WaitFor(String),
 }
 
 /// One of the two ways in which a point can be exercised.
@@ -61,6 +63,7 @@ impl PointId {
             PointId::Catch(_) => "catch",
             PointId::ForEach(_) => "for_each",
             PointId::Step(_) => "step",
+            PointId::WaitFor(_) => "wait_for",
         }
     }
 
@@ -74,6 +77,7 @@ impl PointId {
             PointId::Catch(_) => ["used", "not used"],
             PointId::ForEach(_) => ["items", "no items"],
             PointId::Step(_) => ["sent", "not sent"],
+            PointId::WaitFor(_) => ["came", "expired"],
         };
         match side {
             Side::Yes => yes,
@@ -98,6 +102,10 @@ pub fn points(rule: &Rule) -> Vec<WrittenPoint> {
         found: Vec::new(),
     };
     points.condition("", "", &rule.when);
+    if rule.every.is_some() {
+        // The first predicate is not written: it lets only the rule's own ticks match.
+        points.found.remove(0);
+    }
     for gate in &rule.gates {
         let kind = gate.kind.as_str();
         let per = gate.per.as_ref();
@@ -158,6 +166,9 @@ impl PointList<'_> {
             Action::Call(_) if step.action.sends() => {
                 self.add(PointId::Step(path.to_owned()), path.to_owned(), step.at);
             }
+            Action::WaitFor(_) => {
+                self.add(PointId::WaitFor(path.to_owned()), path.to_owned(), step.at);
+            }
             Action::Call(_)
             | Action::Set(_)
             | Action::Wait(_)
@@ -212,5 +223,6 @@ fn no_event(rule: &Rule) -> Event {
         about: Value::Null,
         format: "none",
         warnings: Vec::new(),
+        trace: None,
     }
 }

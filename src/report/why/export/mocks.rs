@@ -48,10 +48,28 @@ fn by_path(log: &[LogEntry], steps: &FlowSteps<'_>) -> BTreeMap<String, Vec<Mock
                 }
                 replies.push(mock(&attempt.outcome));
             }
+            LogEntry::Arrived {
+                step,
+                number,
+                event,
+                ..
+            } => {
+                let (number, event) = (*number, event.clone());
+                let came = Mock::Arrives { number, event };
+                mocks.insert(step.clone(), (round, vec![came]));
+            }
+            LogEntry::Answered {
+                step, answer, by, ..
+            } => {
+                let (answer, by) = (answer.clone(), by.clone());
+                let came = Mock::Answers { answer, by };
+                mocks.insert(step.clone(), (round, vec![came]));
+            }
             // `runs retry` starts a new round, whose attempts count from 1 again.
             LogEntry::Revived { .. } => round += 1,
             LogEntry::Started { .. }
             | LogEntry::Waiting { .. }
+            | LogEntry::Expired { .. }
             | LogEntry::Caught { .. }
             | LogEntry::Claimed { .. } => {}
         }
@@ -99,6 +117,10 @@ pub fn to_json(mocks: &Mocks) -> Value {
     let reply = |mock: &Mock| match mock {
         Mock::Reply(reply) => reply.clone(),
         Mock::Fails(why) => json!({"fails": why}),
+        Mock::Arrives { number: 1, event } => json!({"arrives": event}),
+        Mock::Arrives { number, event } => json!({"arrives": event, "number": number}),
+        Mock::Answers { answer, by } if by.is_object() => json!({"answer": answer, "by": by}),
+        Mock::Answers { answer, .. } => json!({ "answer": answer }),
     };
     let mocks = mocks.iter().map(|(name, replies)| {
         let replies = match replies.as_slice() {

@@ -31,6 +31,7 @@ use flowtrigger_core::language::operator::Verdict;
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::{LogEntry, RunState};
 
 /// One test for each rule that matched, or for each that listened if none matched.
@@ -208,6 +209,7 @@ impl EventTest<'_> {
             error: &Value::Null,
             locals: &rule.locals_of(self.event),
             seed: "",
+            links: AnswerLinks::Test,
         };
         let mut settings = SimulatedSettings::new(self.config);
         simulate(&rule.flow, &input, mocks, now, &mut |call| {
@@ -243,7 +245,9 @@ impl EventTest<'_> {
             | RunState::Running
             | RunState::Retrying { .. }
             | RunState::Limited { .. }
+            | RunState::Parked { .. }
             | RunState::Waiting { .. }
+            | RunState::Awaiting { .. }
             | RunState::Shadow
             | RunState::Suppressed { .. }
             | RunState::Held { .. }
@@ -256,9 +260,7 @@ impl EventTest<'_> {
         if let Some(window) = gathered {
             let events = usize::try_from(window.events).unwrap_or(usize::MAX);
             let events = number(events, "event");
-            notes.push(format!(
-                "a debounce collected {events} for run {id}; the test has one"
-            ));
+            notes.push(format!("run {id} acts on {events}; the test has one"));
         }
         notes
     }
@@ -275,6 +277,9 @@ fn caught(run: &Simulation) -> impl Iterator<Item = &str> {
         LogEntry::Caught { step, .. } => Some(step.as_str()),
         LogEntry::Started { .. }
         | LogEntry::Waiting { .. }
+        | LogEntry::Arrived { .. }
+        | LogEntry::Answered { .. }
+        | LogEntry::Expired { .. }
         | LogEntry::Attempt(_)
         | LogEntry::Claimed { .. }
         | LogEntry::Revived { .. } => None,

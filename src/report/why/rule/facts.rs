@@ -7,10 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use crate::report::error::CommandError;
 use crate::report::why::rule::near_misses::EventSample;
 use crate::store::History;
-use crate::store::history::{Page, PastRevision, RevisionInForce, RunDetail, RunFilter};
+use crate::store::history::{
+    Page, PastRevision, RevisionInForce, RunDetail, RunFilter, SuspendedTarget,
+};
 use flowtrigger_core::document::suggest;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::exchange::RecordedExchange;
+use flowtrigger_core::schedule::ScheduleState;
+use flowtrigger_core::schedule::every::Every;
+use flowtrigger_core::suspension::SuspensionTarget;
 
 /// Runs of a rule among which its newest match is searched; the others report on dead runs.
 const RECENT_RUNS: usize = 100;
@@ -27,6 +32,8 @@ pub struct LastMatch {
 /// Everything that is stored of a rule.
 pub struct RuleHistory {
     pub name: String,
+    /// When this was read.
+    pub now: Timestamp,
     /// The revision that came into force last; `None` before the first start of a daemon.
     pub in_force: Option<RevisionInForce>,
     pub loaded: LoadedRule,
@@ -35,6 +42,8 @@ pub struct RuleHistory {
     /// How many runs are in each state, by the state's name.
     pub last_day: Vec<(String, u64)>,
     pub last_week: Vec<(String, u64)>,
+    /// What is paused or down of the rule itself, its connections, or everything.
+    pub suspended: Vec<SuspendedTarget>,
     /// `None` if the rule is not loaded, so that its types are unknown.
     pub events: Option<EventSample>,
 }
@@ -70,8 +79,11 @@ impl RuleHistory {
             return Ok(None);
         }
         let sample = |rule: &Arc<Rule>| EventSample::read(rule, before(DAY), history);
+        let suspended = suspended(name, rule.map(|rule| &**rule), history)?;
         Ok(Some(Self {
             name: name.to_owned(),
+            now,
+            suspended,
             in_force,
             last_match,
             last_day: history.rule_counts(name, before(DAY))?,
@@ -80,6 +92,49 @@ impl RuleHistory {
             loaded,
         }))
     }
+}
+
+impl RuleHistory {
+    pub fn rule(&self) -> Option<&Rule> {
+        match &self.loaded {
+            LoadedRule::Loaded { rule, .. } => Some(rule),
+            LoadedRule::Unclear(_) | LoadedRule::NotLoaded => None,
+        }
+    }
+
+    /// The schedules of the rule as they are now.
+    pub fn schedules(&self) -> Vec<ScheduleState> {
+        let rule = self.rule().into_iter();
+        let schedules = rule.flat_map(Rule::schedules);
+        schedules.map(|schedule| schedule.state(self.now)).collect()
+    }
+
+    /// The next tick of a rule with `every`, and its expression.
+    pub fn next_tick(&self) -> Option<(Option<Timestamp>, &Every)> {
+        let every = self.rule()?.every.as_deref()?;
+        Some((every.next(self.now), every))
+    }
+}
+
+/// What keeps runs of a rule from continuing.
+fn suspended(
+    name: &str,
+    rule: Option<&Rule>,
+    history: &dyn History,
+) -> Result<Vec<SuspendedTarget>, CommandError> {
+    let mut found = history.suspended()?;
+    let uses = |connection: &str| {
+        let mut steps = rule.into_iter().flat_map(Rule::steps);
+        steps.any(|step| step.connection() == Some(connection))
+    };
+    found.retain(|found| match &found.target {
+        SuspensionTarget::Everything => true,
+        SuspensionTarget::Rule(suspended) => suspended == name,
+        SuspensionTarget::Connection(connection) => uses(connection),
+        // Hosts are known only when a request is rendered.
+        SuspensionTarget::Host(_) => false,
+    });
+    Ok(found)
 }
 
 fn loaded(

@@ -67,9 +67,11 @@ impl EventSample {
         let recent = history.recent_events(MAX_SEARCHED, since)?;
         let is_cut = recent.len() == MAX_SEARCHED;
         let oldest = recent.last().map(|event| event.received);
-        let events = recent
-            .iter()
-            .filter(|event| rule.listens_to(&event.source, &event.event_type));
+        // Of all ticks, a rule gets only its own.
+        let events = recent.iter().filter(|event| {
+            rule.listens_to(&event.source, &event.event_type)
+                && (rule.every.is_none() || rule.is_tick(&event.id))
+        });
         let rows: Vec<_> = events.map(|event| event.row).collect();
         let mut sample = Self {
             since,

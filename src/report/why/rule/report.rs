@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::report::output::Output;
@@ -11,19 +12,30 @@ use crate::report::render::diagnostics::number;
 use crate::report::render::escape::plain;
 use crate::report::render::explanation::{brief_json, cut, predicate_json, predicate_text};
 use crate::report::render::mode_cap;
-use crate::report::render::run::{describe_run, log, log_json, row_json, tone};
+use crate::report::render::run::{describe_run, log, row_json, tone};
+use crate::report::render::run_log_json::log_json;
 use crate::report::render::suggested_command;
+use crate::report::suspended::sentences;
 use crate::report::time_argument::seconds;
 use crate::report::why::rule::facts::{LastMatch, LoadedRule, RuleHistory};
 use crate::report::why::rule::near_misses::{EventSample, MAX_JUDGED, NearMissGroup, SeenValue};
+use crate::store::history::SuspendedTarget;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::EventSummary;
+use flowtrigger_core::event::type_pattern::TypePattern;
 use flowtrigger_core::language::condition::trace::TraceLine;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::rule::event_pattern::TypePattern;
+use flowtrigger_core::schedule::ScheduleState;
+use flowtrigger_core::schedule::every::Every;
 
 pub fn text(found: &RuleHistory, out: &mut Output) -> io::Result<()> {
     heading(found, out)?;
+    for suspended in &found.suspended {
+        for sentence in sentences(suspended, None) {
+            writeln!(out, "  {}  {sentence}", label(out, "suspended"))?;
+        }
+    }
+    times(found, out)?;
     match &found.last_match {
         Some(run) => last_match(run, out)?,
         None => writeln!(
@@ -42,6 +54,34 @@ pub fn text(found: &RuleHistory, out: &mut Output) -> io::Result<()> {
     match &found.events {
         Some(sample) => events(sample, found, out),
         None => Ok(()),
+    }
+}
+
+/// The state of the schedules of the rule, and when it ticks next.
+fn times(found: &RuleHistory, out: &mut Output) -> io::Result<()> {
+    for state in found.schedules() {
+        let heading = label(out, "schedule");
+        writeln!(out, "  {heading}  {}", plain(&describe_schedule(&state)))?;
+    }
+    if let Some((next, every)) = found.next_tick() {
+        let heading = label(out, "every");
+        let next = describe_tick(next, every);
+        writeln!(out, "  {heading}  {}; {next}", plain(&every.text()))?;
+    }
+    Ok(())
+}
+
+/// `office closed: Mon 20:14 Europe/Berlin, opens Tue 09:00`
+pub fn describe_schedule(state: &ScheduleState) -> String {
+    let text = state.text();
+    text.strip_prefix("during ").unwrap_or(&text).to_owned()
+}
+
+/// `next tick Mon 2026-01-05 09:00`
+pub fn describe_tick(next: Option<Timestamp>, every: &Every) -> String {
+    match next {
+        Some(next) => format!("next tick {}", every.shown(next)),
+        None => "it ticks no more".to_owned(),
     }
 }
 
@@ -252,6 +292,9 @@ pub fn json(found: &RuleHistory) -> Value {
             "id": revision.id.0,
             "loaded": revision.at.to_string(),
         })),
+        "schedules": found.schedules(),
+        "next_tick": found.next_tick().and_then(|(next, _)| Some(next?.to_string())),
+        "suspended": found.suspended.iter().map(SuspendedTarget::json).collect::<Vec<_>>(),
         "last_match": found.last_match.as_ref().map(|last| {
             let mut value = row_json(&last.run.row);
             value["log"] = log_json(&log_lines(&last.run.log, &last.exchanges));

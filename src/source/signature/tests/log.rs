@@ -1,10 +1,15 @@
 //! Tests of the log texts about wrong signatures, which must not contain a secret.
 
-use super::{BODY, KEY, WINDOW, hmac, now, signed, verifier, verify};
+use super::{
+    BODY, KEY, github, headers, hmac, now, preset, request, signed, standard_webhooks, upmind,
+    verifier, verify, zendesk,
+};
 use crate::source::signature::Verifier;
 use crate::source::signature::hint::other_scheme;
-use flowtrigger_core::config::verification::hmac::{Algorithm, HmacScheme, SignatureEncoding};
-use flowtrigger_core::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
+use flowtrigger_core::config::verification::preset::PRESETS;
+use flowtrigger_core::config::verification::signature::{
+    Algorithm, KeyEncoding, SignatureEncoding, SignatureScheme,
+};
 use flowtrigger_core::config::verification::{Scheme, Verification};
 use flowtrigger_core::diagnostic::Span;
 use flowtrigger_core::secret::SecretValue;
@@ -12,7 +17,7 @@ use flowtrigger_core::secret::SecretValue;
 #[test]
 fn a_secret_that_cannot_be_decoded_is_named_and_not_shown() {
     let verification = Verification {
-        scheme: Scheme::Hmac(standard_webhooks(WINDOW)),
+        scheme: Scheme::Signature(standard_webhooks()),
         secrets: Vec::new(),
         at: Span::default(),
     };
@@ -30,11 +35,14 @@ fn a_secret_that_cannot_be_decoded_is_named_and_not_shown() {
 fn a_hint_says_what_would_match() {
     let hint_for = |sender: &Verifier, receiver: &Verifier, sent: &[u8], got: &[u8]| {
         let headers = signed(sender, sent, now());
-        let credentials = receiver.check_headers(&headers, now()).ok().unwrap();
+        let credentials = receiver
+            .check_headers(&request(&headers), now())
+            .ok()
+            .unwrap();
         assert!(receiver.check_body(&credentials, got).is_err());
         receiver.hint(&credentials, got).unwrap_or_default()
     };
-    let zendesk_with = |secret: &str| hmac(zendesk(WINDOW), &[secret]);
+    let zendesk_with = |secret: &str| hmac(zendesk(), &[secret]);
     let here = zendesk_with(KEY);
     for (sent, got, expected) in [
         ("{}", "{}\r\n", "without the white space around it"),
@@ -47,16 +55,13 @@ fn a_hint_says_what_would_match() {
         assert!(hint.contains(expected), "{sent:?} {got:?}: {hint}");
         assert_eq!(hint.is_empty(), expected.is_empty(), "{hint}");
     }
-    let decoding = |key| HmacScheme {
-        key,
-        ..zendesk(WINDOW)
-    };
+    let decoding = |key| SignatureScheme { key, ..zendesk() };
     let decoded = hmac(
-        decoding(flowtrigger_core::config::verification::hmac::KeyEncoding::Base64),
+        decoding(KeyEncoding::Base64),
         &["whsec_d3EzVGZabDlrRDB5UW0="],
     );
     let verbatim = hmac(
-        decoding(flowtrigger_core::config::verification::hmac::KeyEncoding::Verbatim),
+        decoding(KeyEncoding::Verbatim),
         &["whsec_d3EzVGZabDlrRDB5UW0="],
     );
     let hint = hint_for(&decoded, &verbatim, BODY, BODY);
@@ -75,7 +80,7 @@ fn a_hint_says_what_would_match() {
 fn the_help_names_the_form_of_a_signature() {
     let hex = signed(&hmac(upmind(), &[KEY]), BODY, now());
     let base64 = hmac(
-        HmacScheme {
+        SignatureScheme {
             encoding: SignatureEncoding::Base64,
             ..upmind()
         },
@@ -88,7 +93,7 @@ fn the_help_names_the_form_of_a_signature() {
         "{}",
         rejection.help()
     );
-    let sha512 = HmacScheme {
+    let sha512 = SignatureScheme {
         algorithm: Algorithm::Sha512,
         ..upmind()
     };
@@ -105,7 +110,7 @@ fn the_help_names_the_form_of_a_signature() {
 fn the_help_names_the_scheme_of_another_header() {
     let headers = signed(&hmac(github(), &[KEY]), BODY, now());
     let reject = |verifier: &Verifier| verify(verifier, &headers, BODY, now()).unwrap_err();
-    let rejection = reject(&hmac(zendesk(WINDOW), &[KEY]));
+    let rejection = reject(&hmac(zendesk(), &[KEY]));
     assert_eq!(rejection.code(), "sender_unsigned");
     assert!(
         rejection.help().contains("has the header of `github`"),
@@ -127,16 +132,55 @@ fn the_help_names_the_scheme_of_another_header() {
 }
 
 #[test]
-fn the_header_table_matches_the_schemes() {
-    for scheme in [
-        zendesk(WINDOW),
-        upmind(),
-        standard_webhooks(WINDOW),
-        github(),
-    ] {
-        let name = scheme.name;
-        let headers = signed(&hmac(scheme, &["d2hzZWNfd2hzZWM="]), BODY, now());
-        assert_eq!(other_scheme(&headers, "other"), Some(name));
-        assert_eq!(other_scheme(&headers, name), None);
+fn the_header_of_every_preset_is_recognised() {
+    for preset in PRESETS {
+        let marked = headers(&[(preset.header(), "x")]);
+        let shared = PRESETS.iter().filter(|p| p.header() == preset.header());
+        let found = other_scheme(&marked, "other");
+        assert!(
+            shared.clone().any(|p| Some(p.name) == found),
+            "{}",
+            preset.name
+        );
+        assert_ne!(other_scheme(&marked, preset.name), Some(preset.name));
     }
+    for (sent, expected) in [
+        (&["x-hub-signature-256", "x-github-event"][..], "github"),
+        (
+            &["x-hub-signature", "x-atlassian-webhook-identifier"],
+            "jira",
+        ),
+        (&["webhook-signature", "webhook-id"], "standard_webhooks"),
+        (
+            &["webhook-signature", "webhook-id", "x-gitlab-event"],
+            "gitlab_signed",
+        ),
+    ] {
+        let sent: Vec<_> = sent.iter().map(|name| (*name, "x")).collect();
+        assert_eq!(other_scheme(&headers(&sent), "zendesk"), Some(expected));
+    }
+    let bearer = headers(&[("authorization", "Bearer x")]);
+    assert_eq!(other_scheme(&bearer, "github"), Some("bearer"));
+    assert_eq!(other_scheme(&bearer, "bearer"), None);
+}
+
+#[test]
+fn a_wrong_signature_over_the_url_names_the_public_url() {
+    let verifier = hmac(preset("hubspot"), &[KEY]);
+    let headers = signed(&verifier, BODY, now());
+    let request = crate::source::signature::RequestParts {
+        public_url: Some("https://other.example.com"),
+        ..request(&headers)
+    };
+    let credentials = verifier.check_headers(&request, now()).ok().unwrap();
+    assert!(verifier.check_body(&credentials, BODY).is_err());
+    let hint = verifier.hint(&credentials, BODY).unwrap();
+    assert!(hint.contains("set `listen.public_url`"), "{hint}");
+}
+
+#[test]
+fn a_secret_of_stripe_begins_as_it_should() {
+    let long = format!("whsec_{KEY}");
+    assert!(hmac(preset("stripe"), &[&long]).warnings().is_empty());
+    assert_eq!(hmac(preset("slack"), &[&long]).warnings().len(), 1);
 }

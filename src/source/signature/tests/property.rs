@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{KEY, now, schemes, signed, verify};
 use crate::source::signature::{Rejection, Verifier};
-use flowtrigger_core::config::verification::hmac::{HmacScheme, SignatureEncoding};
+use flowtrigger_core::config::verification::signature::{SignatureEncoding, SignatureScheme};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
@@ -24,7 +24,7 @@ proptest! {
             prop_assert_eq!(verify(&verifier, &valid, &body, now()), Ok(()));
             for (name, value) in &valid {
                 let mut others = changed(value.as_bytes(), position, byte);
-                if Some(name.as_str()) == verifier.hmac().map(|hmac| &*hmac.header) {
+                if Some(name.as_str()) == verifier.signature().map(|scheme| &*scheme.header) {
                     others.extend(rewritten(&verifier, value.as_bytes()));
                 }
                 for other in others {
@@ -35,7 +35,7 @@ proptest! {
                     }
                     let verified = verify(&verifier, &headers, &body, now());
                     // Some senders write hexadecimal digits in upper case.
-                    if verifier.hmac().is_some_and(|hmac| is_same_hex(hmac, name, value.as_bytes(), &other)) {
+                    if verifier.signature().is_some_and(|scheme| is_same_hex(scheme, name, value.as_bytes(), &other)) {
                         prop_assert_eq!(verified, Ok(()));
                         continue;
                     }
@@ -51,10 +51,10 @@ proptest! {
         position: usize,
         byte: u8,
     ) {
-        for verifier in schemes(&[KEY]).into_iter().filter(|v| v.hmac().is_some()) {
+        for verifier in schemes(&[KEY]).into_iter().filter(|v| v.signature().is_some()) {
             let valid = signed(&verifier, &body, now());
             for other in changed(&body, position, byte) {
-                let trims = verifier.hmac().is_some_and(|hmac| hmac.name == "upmind");
+                let trims = verifier.signature().is_some_and(|scheme| scheme.name == "upmind");
                 if trims && other.trim_ascii() == body.trim_ascii() {
                     continue;
                 }
@@ -66,10 +66,15 @@ proptest! {
 }
 
 /// Whether a signature in hexadecimal has the same digits as another, in upper or lower case.
-fn is_same_hex(hmac: &HmacScheme, name: &HeaderName, signature: &[u8], other: &[u8]) -> bool {
-    hmac.header == name.as_str()
-        && hmac.encoding == SignatureEncoding::Hex
-        && other.starts_with(hmac.prefix.as_bytes())
+fn is_same_hex(
+    scheme: &SignatureScheme,
+    name: &HeaderName,
+    signature: &[u8],
+    other: &[u8],
+) -> bool {
+    scheme.header == name.as_str()
+        && scheme.encoding == SignatureEncoding::Hex
+        && other.starts_with(scheme.prefix.as_bytes())
         && other.eq_ignore_ascii_case(signature)
 }
 
@@ -105,11 +110,11 @@ fn changed(text: &[u8], position: usize, byte: u8) -> Vec<Vec<u8>> {
 
 /// The same signature in other encodings.
 fn rewritten(verifier: &Verifier, value: &[u8]) -> Vec<Vec<u8>> {
-    let Some(hmac) = verifier.hmac() else {
+    let Some(scheme) = verifier.signature() else {
         return Vec::new();
     };
-    let signature = &value[hmac.prefix.len()..];
-    let texts = match hmac.encoding {
+    let signature = &value[scheme.prefix.len()..];
+    let texts = match scheme.encoding {
         SignatureEncoding::Hex => {
             let text = std::str::from_utf8(signature).unwrap();
             let bytes: Vec<u8> = (0..text.len() / 2)
@@ -121,7 +126,7 @@ fn rewritten(verifier: &Verifier, value: &[u8]) -> Vec<Vec<u8>> {
                 format!("0x{text}"),
             ]
         }
-        SignatureEncoding::Base64 => {
+        SignatureEncoding::Base64 | SignatureEncoding::Base64Url => {
             let bytes = STANDARD.decode(signature).unwrap();
             vec![
                 bytes.iter().map(|b| format!("{b:02x}")).collect(),
@@ -133,7 +138,7 @@ fn rewritten(verifier: &Verifier, value: &[u8]) -> Vec<Vec<u8>> {
     };
     let prefixed = texts
         .into_iter()
-        .map(|text| format!("{}{text}", hmac.prefix));
+        .map(|text| format!("{}{text}", scheme.prefix));
     prefixed.map(String::into_bytes).collect()
 }
 

@@ -5,6 +5,7 @@ use crate::store::history::EventRowId;
 use crate::store::{CommandKind, CommandTarget, GivenCommand, History, Store};
 use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::commander::{CommandOrigin, Commander};
+use flowtrigger_core::suspension::SuspensionTarget;
 
 pub async fn commands_are_read_with_who_gave_them<S: Store, H: History>((store, history): (S, H)) {
     assert_eq!(history.commands(9).unwrap(), []);
@@ -30,10 +31,20 @@ pub async fn commands_are_read_with_who_gave_them<S: Store, H: History>((store, 
         by: Commander::new(Some("tom"), CommandOrigin::CommandLine),
         result: Ok(vec![other, dead]),
     };
-    for command in [&retry, &rejected, &replay] {
+    let pause = GivenCommand {
+        at: later(3),
+        kind: CommandKind::Pause,
+        target: CommandTarget::Suspension(SuspensionTarget::Connection("chat".into())),
+        by: Commander::new(Some("tom"), CommandOrigin::Page).with_note("maintenance"),
+        result: Ok(Vec::new()),
+    };
+    for command in [&retry, &rejected, &replay, &pause] {
         store.record_command(command.clone()).await.unwrap();
     }
-    assert_eq!(history.commands(2).unwrap(), [replay, rejected.clone()]);
+    assert_eq!(
+        history.commands(3).unwrap(),
+        [pause, replay, rejected.clone()]
+    );
     assert_eq!(
         history.commands_of(dead).unwrap(),
         [retry.clone(), rejected.clone()]

@@ -7,14 +7,17 @@ use crate::store::conformance::debounce::{comes, coming};
 use crate::store::conformance::loops::{acts, loop_check, ours, person, wrote};
 use crate::store::conformance::{claimed, everything, in_lane, later, live_rule, now, submit, to};
 use crate::store::{History, Store};
+use flowtrigger_core::gate::recorded::RecordedGate;
 use flowtrigger_core::gate::{DebounceKeep, GateCheck, GateDecision, GateKind};
 use flowtrigger_core::run::RunState;
+use flowtrigger_core::schedule::ScheduledDuration;
 
 pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, history): (S, H)) {
     let check = GateCheck {
         kind: GateKind::Dedupe,
-        window: Duration::from_secs(60),
+        window: ScheduledDuration::always(Duration::from_secs(60)),
         value: "ticket.id 7".into(),
+        time: None,
     };
     let gated = |id: &str, seconds| {
         let mut arrival = in_lane(id, &live_rule("a"), None);
@@ -32,7 +35,13 @@ pub async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, h
     assert_eq!(opening(30, Some(run)), GateDecision::Admit);
     assert_eq!(opening(61, None), GateDecision::Admit);
     let detail = history.run(run).unwrap().expect("the run");
-    assert_eq!(detail.asks, std::slice::from_ref(&check));
+    let recorded = RecordedGate {
+        gate: "dedupe".into(),
+        value: "ticket.id 7".into(),
+        details: "window 1m".into(),
+        changes: None,
+    };
+    assert_eq!(detail.asks, [recorded]);
     let admission = &detail.charges[0];
     assert_eq!(
         (admission.gate.as_str(), admission.value.as_str()),

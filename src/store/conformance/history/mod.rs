@@ -10,21 +10,28 @@ mod failures;
 mod gates;
 mod minutes;
 mod recent;
+mod traces;
+mod waits;
 
 pub use exchanges::exchange;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, submit, to};
-use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
+use crate::store::history::{
+    DeathNotice, EventQuery, EventSelector, NearestEvent, Page, RuleQueue, RunFilter, RunRow,
+};
 use crate::store::{
     ArrivalKind, History, IncomingEvent, ReplayMark, Revision, RevisionId, Store, StoreSettings,
 };
+use flowtrigger_core::config::ConfigSource;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure};
 use flowtrigger_core::run::{Attempt, LogEntry, RunId, RunState};
+use jiff::Timestamp;
 
 /// Runs the suite; `open` returns an empty store and what reads it.
 pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
@@ -36,6 +43,7 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     events_are_found_by_id_and_by_key(open()).await;
     names_that_are_nearly_right_are_suggested(open()).await;
     an_event_is_read_with_the_revision_that_evaluated_it(open()).await;
+    calendars_are_kept_with_their_configuration(open()).await;
     exchanges::exchanges_are_read_with_their_run(open()).await;
     exchanges::a_run_is_found_by_a_part_of_an_address(open()).await;
     archive::events_are_read_in_the_order_of_their_receipt(open()).await;
@@ -56,6 +64,10 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     failures::totals_count_the_runs_of_a_filter_by_state(open()).await;
     commands::commands_are_read_with_who_gave_them(open()).await;
     minutes::minutes_are_kept_and_added_up(open()).await;
+    traces::ends_are_noted_until_they_are_exported(open()).await;
+    traces::runs_are_read_with_their_logs(open()).await;
+    waits::a_wait_is_read_with_what_came(open()).await;
+    waits::an_event_names_the_runs_that_it_continued(open()).await;
     gates::gates_are_read_as_the_store_decides(open()).await;
     gates::an_open_window_is_read_with_its_events(open()).await;
     gates::a_chain_is_read_from_its_end(open()).await;
@@ -77,6 +89,7 @@ fn failed(message: &str) -> LogEntry {
             retry_after: None,
             status: Some(404),
             effect: CallEffect::Possible,
+            during_outage: false,
         }),
     })
 }
@@ -161,6 +174,12 @@ async fn runs_are_listed_newest_first_page_by_page<S: Store, H: History>((store,
         assert_eq!(count(state), Some((state.to_owned(), 1)));
     }
     assert_eq!(history.rules_with_runs().unwrap(), ["a", "b"]);
+    let waiting = history.unfinished_by_rule().unwrap();
+    let expected = RuleQueue {
+        rule: "b".into(),
+        runs: [("queued".to_owned(), 1)].into(),
+    };
+    assert_eq!(waiting, [expected], "ended runs are left out");
 }
 
 async fn every_filter_narrows_the_list<S: Store, H: History>((store, history): (S, H)) {
@@ -294,9 +313,35 @@ async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history):
     assert_eq!(detail(second).behind, Some(first));
     assert_eq!(detail(second).lane.as_deref(), Some("7"));
     to(&store, first, RunState::Dead { why: "x".into() }).await;
-    let reporter = detail(first).told_by.expect("a run that reports on it");
+    let reporter = detail(first).told_by.expect("a run that reports on it").run;
     assert_eq!(detail(reporter).row.tells_of, Some(first));
     assert_eq!(detail(reporter).error["message"], "x");
+    // The next dead runs of this cause share one run, which waits.
+    let mut more = Vec::new();
+    for event in ["3", "4"] {
+        let run = submit(&store, in_lane(event, &rule, None)).await;
+        to(&store, run, RunState::Dead { why: "x".into() }).await;
+        more.push(run);
+    }
+    let listed = history
+        .runs(&RunFilter::default(), Page::first(100))
+        .unwrap();
+    let told_by = |run: RunId| listed.iter().find(|row| row.id == run).unwrap().told_by;
+    let told = more.iter().map(|run| told_by(*run).expect("a notice"));
+    let told: Vec<DeathNotice> = told.collect();
+    assert_eq!((told[0], told[0].others), (told[1], 1));
+    assert_eq!(detail(more[1]).told_by, Some(told[0]));
+    assert_eq!(told_by(first).map(|notice| notice.others), Some(0));
+    let summary = detail(told[0].run).row;
+    assert_eq!(
+        (summary.tells_of, summary.reports.count),
+        (Some(more[0]), 2)
+    );
+    assert_eq!(
+        (told[0].due, summary.state.due()),
+        (summary.state.due(), told[0].due)
+    );
+    assert!(told[0].due.is_some());
     assert_eq!(detail(second).behind, None);
     let replay = IncomingEvent {
         occasion: ArrivalKind::Replay(ReplayMark::default()),
@@ -356,6 +401,7 @@ async fn an_event_is_read_with_the_revision_that_evaluated_it<S: Store, H: Histo
             files: vec![("a.yaml".into(), text.into())],
             config: Arc::clone(rule.version.config()),
             settings: StoreSettings::default(),
+            awaited: Vec::new(),
         }
     };
     let before = store.set_revision(revision("before")).await.unwrap();
@@ -377,4 +423,34 @@ async fn an_event_is_read_with_the_revision_that_evaluated_it<S: Store, H: Histo
     assert_eq!(names(after), ["after"]);
     assert!(history.revision(RevisionId(99), &event).unwrap().is_none());
     assert!(history.latest_config().unwrap().is_some());
+}
+
+/// The calendars of a configuration are kept with it, so that schedules are judged with the holidays of that time.
+async fn calendars_are_kept_with_their_configuration<S: Store, H: History>(
+    (store, history): (S, H),
+) {
+    let text = "schedules: { office: { zone: UTC, hours: { daily: all day }, holidays: [h.ics] } }";
+    let revision = |date: &str| {
+        let calendar =
+            format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:{date}\nEND:VEVENT\nEND:VCALENDAR\n");
+        let calendars = BTreeMap::from([("h.ics".to_owned(), calendar.into())]);
+        let (file, environment) = ("flowtrigger.yaml".into(), BTreeMap::new());
+        let source = ConfigSource::with_calendars(file, text.into(), environment, calendars);
+        Revision {
+            files: Vec::new(),
+            config: Arc::new(source),
+            settings: StoreSettings::default(),
+            awaited: Vec::new(),
+        }
+    };
+    let christmas: Timestamp = "2026-12-25T12:00:00Z".parse().unwrap();
+    for (date, open) in [("20261225", false), ("20261226", true), ("20261225", false)] {
+        store.set_revision(revision(date)).await.unwrap();
+        let config = history.latest_config().unwrap().expect("it is kept");
+        assert_eq!(
+            config.schedules["office"].is_open(christmas),
+            open,
+            "{date}"
+        );
+    }
 }

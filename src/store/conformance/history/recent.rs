@@ -55,6 +55,7 @@ pub async fn the_revision_in_force_is_the_one_that_was_set_last<S: Store, H: His
         files: vec![("a.yaml".into(), text.into())],
         config: Arc::default(),
         settings: StoreSettings::default(),
+        awaited: Vec::new(),
     };
     let first = store.set_revision(revision("one")).await.unwrap();
     let second = store.set_revision(revision("two")).await.unwrap();

@@ -2,15 +2,18 @@
 
 use crate::store::postgres::load::live;
 use crate::store::postgres::shared::NOW;
+use crate::store::postgres::subjects::VERSION;
 
 /// The lease of this daemon, which cannot end before the transaction does.
 pub const LEASE: &str = "SELECT 1::bigint FROM daemons WHERE id = $1 AND live = 1 FOR SHARE";
 
-/// The clock, whether there are suspects, when the first run is due, and the last position that was drawn.
+/// The clock, whether there are suspects, when the first run is due, the last position that was drawn, and the version of what
+/// runs wait for.
 pub fn outlook() -> String {
     format!(
         "SELECT ({NOW}), (SELECT count(*) FROM (SELECT 1 FROM live_runs WHERE suspect = 1 LIMIT 1) AS suspects),
-             (SELECT due FROM live_runs WHERE due IS NOT NULL ORDER BY due LIMIT 1), (SELECT last_value FROM positions)"
+             (SELECT due FROM live_runs WHERE due IS NOT NULL ORDER BY due LIMIT 1), (SELECT last_value FROM positions),
+             {VERSION}"
     )
 }
 

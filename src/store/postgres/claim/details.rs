@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::store::postgres::cell::{GATHERED, LOG_ENTRIES, WINDOWS};
+use crate::store::postgres::cell::{GATHERED, INBOX, LOG_ENTRIES, WAITERS, WINDOWS};
 use crate::store::postgres::error::PostgresError;
 use crate::store::postgres::load::{by_day, event, event_of_matched};
 use crate::store::postgres::schema::partition;
@@ -54,7 +54,24 @@ pub async fn load_details(
         ),
         vec![Param::ints(runs.iter().copied())],
     );
+    let inbox = load.query(
+        &format!("SELECT {} FROM inbox WHERE run = ANY($1)", INBOX.list("")),
+        vec![Param::ints(runs.iter().copied())],
+    );
+    let waiters = load.query(
+        &format!(
+            "SELECT {} FROM waiters WHERE run = ANY($1)",
+            WAITERS.list("")
+        ),
+        vec![Param::ints(runs.iter().copied())],
+    );
     let answers = session.run(&load).await?;
+    for row in &answers[inbox] {
+        workspace.load(&INBOX, row)?;
+    }
+    for row in &answers[waiters] {
+        workspace.load(&WAITERS, row)?;
+    }
     for row in answers[..event_days].iter().flatten() {
         workspace.load_event(row)?;
     }

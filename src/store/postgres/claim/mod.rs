@@ -6,6 +6,7 @@ mod details;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
+use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use crate::store::postgres::cell::RUNS;
@@ -19,6 +20,7 @@ use crate::store::postgres::run_job::execute_in;
 use crate::store::postgres::scope::BatchScope;
 use crate::store::postgres::session::{Param, Pipeline};
 use crate::store::postgres::shared::{Counter, NOW, TimeSource};
+use crate::store::postgres::subjects::{is_current, read_subjects};
 use crate::store::postgres::write_back::write_back;
 use crate::store::sqlite::codec::time;
 use crate::store::sqlite::transaction::WriteTransaction;
@@ -70,6 +72,7 @@ struct Round {
 impl Executor {
     pub async fn claim(&mut self, request: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
         self.shared.note_given(request.now);
+        let since = *self.receiving_since.get_or_insert(request.now);
         if self.lost_claims {
             self.release_unknown().await.map_err(StoreError::from)?;
         }
@@ -92,7 +95,7 @@ impl Executor {
             };
             self.workspace.clear().map_err(StoreError::from)?;
             if round.has_due {
-                self.wake_due(request).await?;
+                self.wake_due(request, since).await?;
                 continue;
             }
             let none = round.claimed.is_empty() && round.unreadable.is_empty();
@@ -129,7 +132,11 @@ impl Executor {
     }
 
     /// Queues the runs whose time has come.
-    async fn wake_due(&mut self, request: ClaimRequest) -> Result<(), StoreError> {
+    async fn wake_due(
+        &mut self,
+        request: ClaimRequest,
+        since: Timestamp,
+    ) -> Result<(), StoreError> {
         let session = self.connector.session().await.map_err(StoreError::from)?;
         let given = match self.shared.time {
             TimeSource::Database => None,
@@ -153,7 +160,7 @@ impl Executor {
         self.on_runs(runs, move |transaction| {
             let mut due = ids.clone();
             transaction.sort_by_position(&mut due)?;
-            transaction.wake_runs(&due, now)
+            transaction.wake_runs(&due, now, since)
         })
         .await
     }
@@ -219,6 +226,9 @@ impl Executor {
             return Ok(nothing);
         }
         let outlook = &answers[outlook][0];
+        if !is_current(outlook, 4, &self.shared)? {
+            read_subjects(session, &self.shared).await?;
+        }
         let has_suspects = outlook.try_get::<_, i64>(1)? > 0;
         let now = match self.shared.time {
             TimeSource::Caller => request.now,
@@ -323,6 +333,7 @@ impl Executor {
                     .map(str::to_owned),
                 day: self.workspace.runs.get(&id).map_or(0, |place| place.day),
                 logged: self.workspace.last_entry(id)?,
+                waits: self.workspace.has_waiters(id)?,
                 unanswered: None,
             };
             self.own.insert(run.id.0, own);

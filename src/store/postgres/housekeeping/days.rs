@@ -113,7 +113,8 @@ async fn delete_oldest_unmatched(
     Ok(())
 }
 
-/// Drops runs, their events, logs and exchanges of a day, unless one of the runs is unfinished or held.
+/// Drops runs, their events, logs and exchanges of a day, unless one of the runs is unfinished or held, or a run of another
+/// day has an event of this day.
 async fn drop_runs_of(
     session: &PostgresSession,
     day: i64,
@@ -125,7 +126,11 @@ async fn drop_runs_of(
         .query(
             "SELECT 1::bigint FROM live_runs WHERE day = $1 OR event_day = $1
              UNION ALL SELECT 1::bigint FROM ended_runs WHERE (day = $1 OR event_day = $1) AND state = 'held'
-             UNION ALL SELECT 1::bigint FROM ended_runs WHERE event_day = $1 AND day <> $1 LIMIT 1",
+             UNION ALL SELECT 1::bigint FROM ended_runs WHERE event_day = $1 AND day <> $1
+             UNION ALL SELECT 1::bigint FROM matched_events AS e JOIN gathered AS g ON g.event = e.id
+                 JOIN windows AS w ON w.id = g.gathering
+                 WHERE e.day = $1 AND NOT EXISTS (SELECT 1 FROM ended_runs AS r WHERE r.id = w.run AND r.day = $1)
+             LIMIT 1",
             of(),
         )
         .await?;
@@ -155,6 +160,9 @@ async fn drop_runs_of(
              SELECT w.id FROM windows AS w JOIN ended_runs AS r ON r.id = w.run AND r.day = $1)",
         "DELETE FROM windows WHERE run IN (SELECT id FROM ended_runs WHERE day = $1)",
         "DELETE FROM gate_admissions WHERE day = $1",
+        "DELETE FROM waiters WHERE run IN (SELECT id FROM ended_runs WHERE day = $1)",
+        "DELETE FROM inbox WHERE run IN (SELECT id FROM ended_runs WHERE day = $1)",
+        "DELETE FROM counted_events WHERE run IN (SELECT id FROM ended_runs WHERE day = $1)",
         "DELETE FROM ended_runs WHERE day = $1",
         "UPDATE days SET runs = 0 WHERE day = $1",
     ] {

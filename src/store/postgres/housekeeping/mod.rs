@@ -42,6 +42,9 @@ impl Executor {
         let member = self.shared.member();
         let counter = member.counter(Counter::Housekeeping);
         let session = self.connector.session().await?;
+        self.noted
+            .note(session, &self.shared, &self.registered)
+            .await?;
         let now: i64 = session.query(NOW, Vec::new()).await?[0].try_get(0)?;
         let today = day_of(now);
         let days: Vec<i64> = (today..=today + DAYS_AHEAD).collect();

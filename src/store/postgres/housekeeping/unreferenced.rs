@@ -64,7 +64,7 @@ async fn delete_versions(session: &PostgresSession, now: i64) -> Result<(), Post
     for sql in [
         "DELETE FROM revisions WHERE used < $1
              AND id NOT IN (SELECT revision FROM daemons WHERE revision IS NOT NULL)
-             AND id <> (SELECT id FROM revisions ORDER BY since DESC, id DESC LIMIT 1)",
+             AND id NOT IN (SELECT revision FROM activations ORDER BY id DESC LIMIT 1)",
         "DELETE FROM rules WHERE used < $1
              AND NOT EXISTS (SELECT 1 FROM live_runs WHERE live_runs.rule = rules.id)",
         "DELETE FROM configs WHERE used < $1

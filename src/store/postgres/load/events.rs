@@ -44,10 +44,11 @@ pub fn add_seen(loading: &mut Loading, scope: &BatchScope) -> Vec<usize> {
     signs
 }
 
-/// Events that have the id of a received one, with their runs.
+/// Events that have the id of a received one, with their runs; also those that were stored without runs.
 pub fn add_known_events(loading: &mut Loading, scope: &BatchScope) {
     let keys = || ids_of(scope);
     add_events_with_runs(loading, SEEN_ID, &keys);
+    add_awaited_events(loading, SEEN_ID, keys());
     if scope.has_replay {
         let windows = format!(
             "{SEEN_ID} JOIN runs ON runs.event = seen.event JOIN windows ON windows.run = runs.id"
@@ -56,7 +57,19 @@ pub fn add_known_events(loading: &mut Loading, scope: &BatchScope) {
     }
     if let Some(keys) = hashes_of(scope) {
         add_events_with_runs(loading, SEEN_HASH, &|| keys.clone());
+        add_awaited_events(loading, SEEN_HASH, keys);
     }
+}
+
+fn add_awaited_events(loading: &mut Loading, from: &str, keys: Vec<Param>) {
+    loading.add(
+        Rows::Events,
+        &format!(
+            "SELECT {} {from} JOIN events AS e ON e.id = seen.event AND e.day = seen.day AND e.matched = 0",
+            event("e.")
+        ),
+        keys,
+    );
 }
 
 fn add_events_with_runs(loading: &mut Loading, from: &str, keys: &dyn Fn() -> Vec<Param>) {

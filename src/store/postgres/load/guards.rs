@@ -1,9 +1,11 @@
 //! What gates and the loop guard ask about: admissions, and the runs that may have caused an event.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::{Loading, Rows, ended, live, view};
-use crate::store::postgres::cell::{GATE_ADMISSIONS, LOG_ENTRIES};
+use crate::store::postgres::cell::{GATE_ADMISSIONS, LOG_ENTRIES, NOTICES};
 use crate::store::postgres::scope::BatchScope;
 use crate::store::postgres::session::Param;
 
@@ -25,6 +27,26 @@ pub fn add_gates(loading: &mut Loading, scope: &BatchScope, now: Timestamp) {
             Param::texts(rows.gates),
             Param::texts(rows.values),
             Param::ints(rows.since),
+        ],
+    );
+}
+
+/// The windows of notices. Their summaries are among the runs of the scope.
+pub fn add_notices(loading: &mut Loading, scope: &BatchScope) {
+    let causes: BTreeSet<_> = scope.notices.iter().collect();
+    if causes.is_empty() {
+        return;
+    }
+    loading.add(
+        Rows::Of(&NOTICES),
+        &format!(
+            "SELECT {} FROM unnest($1::bigint[], $2::text[]) AS wanted(queue, cause)
+             JOIN notices AS n ON n.queue = wanted.queue AND n.cause = wanted.cause FOR UPDATE OF n",
+            NOTICES.list("n.")
+        ),
+        vec![
+            Param::ints(causes.iter().map(|cause| cause.queue)),
+            Param::texts(causes.iter().map(|cause| &cause.hash)),
         ],
     );
 }

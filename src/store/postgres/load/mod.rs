@@ -5,6 +5,8 @@ mod details;
 mod events;
 mod guards;
 mod rules;
+mod series;
+mod waiters;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,9 +23,12 @@ use crate::store::postgres::session::{Param, Pipeline, PostgresSession};
 use crate::store::postgres::workspace::Workspace;
 use details::add_details;
 use events::{add_known_events, add_seen, add_stored_events};
-use guards::{add_causes, add_gates, add_loops};
+use guards::{add_causes, add_gates, add_loops, add_notices};
+use series::add_series;
+use waiters::{add_recent_events, add_waiters};
 
 pub use rules::load_rules;
+pub use waiters::value_params;
 
 /// Runs that wait behind the owner of a lane, of which a batch may need the first.
 const MAX_NEXT: i64 = 16;
@@ -129,8 +134,12 @@ pub async fn load(
     let seen = add_seen(&mut loading, scope);
     add_stored_events(&mut loading, scope);
     add_gates(&mut loading, scope, now);
+    add_series(&mut loading, scope);
+    add_notices(&mut loading, scope);
     let causes = add_causes(&mut loading, scope, now);
     add_details(&mut loading, scope);
+    add_waiters(&mut loading, scope);
+    add_recent_events(&mut loading, scope);
     let answers = loading.run(session, workspace).await?;
     // Few events are received again, and few runs are changed after their end.
     let mut more = Loading::default();

@@ -7,7 +7,7 @@ use crate::store::postgres::error::PostgresError;
 use crate::store::postgres::session::{Param, Pipeline, PostgresSession};
 use crate::store::postgres::workspace::Workspace;
 
-/// The rules of some loaded runs, with their configurations and texts, and the queues of all loaded runs: they stay in the
+/// The rules of some loaded runs and of all loaded waiters, with their configurations and texts, and the queues of all loaded runs: they stay in the
 /// workspace.
 pub async fn load_rules(
     session: &PostgresSession,
@@ -20,6 +20,11 @@ pub async fn load_rules(
         if let Some(rule) = rule
             && !workspace.has_rule(rule)?
         {
+            missing.insert(rule);
+        }
+    }
+    for rule in workspace.rules_of_waiters()? {
+        if !workspace.has_rule(rule)? {
             missing.insert(rule);
         }
     }

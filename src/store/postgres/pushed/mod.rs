@@ -97,8 +97,10 @@ impl PushedRevisions {
             .map(|(name, text)| (name, text))
             .collect();
         let files = serde_json::to_string(&files).map_err(|_| RowError("pushed rules"))?;
-        let sql = "INSERT INTO pushed_revisions (digest, files, rules, config_file, config, pushed, name, note)
-            VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $6, $7)
+        let calendars = &texts.calendars;
+        let calendars = serde_json::to_string(calendars).map_err(|_| RowError("pushed rules"))?;
+        let sql = "INSERT INTO pushed_revisions (digest, files, rules, config_file, config, pushed, name, note, calendars)
+            VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $6, $7, $8)
             RETURNING id";
         let params = vec![
             Param::text(texts.digest()),
@@ -108,6 +110,7 @@ impl PushedRevisions {
             Param::text(&*texts.config.1),
             Param::Text(intent.by.clone()),
             Param::text(&*intent.note),
+            Param::text(calendars),
         ];
         let rows = self.session.query(sql, params).await?;
         let row = rows.first().ok_or(RowError("pushed rules"))?;
@@ -135,7 +138,7 @@ impl PushedRevisions {
     /// The revision in force.
     pub async fn newest(&self) -> Result<Option<PushedRevision>, PushedError> {
         let sql = format!(
-            "SELECT {HEAD}, files, config_file, config FROM pushed_revisions ORDER BY id DESC LIMIT 1"
+            "SELECT {HEAD}, files, config_file, config, calendars FROM pushed_revisions ORDER BY id DESC LIMIT 1"
         );
         let rows = self.session.query(&sql, Vec::new()).await?;
         rows.first().map(revision).transpose()
@@ -151,7 +154,7 @@ impl PushedRevisions {
     /// The revisions whose digest begins with some digits: the newest one of each digest.
     pub async fn find(&self, digits: &str) -> Result<Vec<PushedRevision>, PushedError> {
         let sql = format!(
-            "SELECT DISTINCT ON (digest) {HEAD}, files, config_file, config FROM pushed_revisions
+            "SELECT DISTINCT ON (digest) {HEAD}, files, config_file, config, calendars FROM pushed_revisions
              WHERE starts_with(digest, $1) ORDER BY digest, id DESC LIMIT 2"
         );
         let rows = self.session.query(&sql, vec![Param::text(digits)]).await?;
@@ -183,6 +186,7 @@ fn revision(row: &Row) -> Result<PushedRevision, PushedError> {
         texts: PushedTexts {
             files,
             config: (text(7)?, text(8)?),
+            calendars: serde_json::from_str(&text(9)?).map_err(|_| RowError("pushed rules"))?,
         },
     })
 }

@@ -16,6 +16,7 @@ use crate::store::{
 };
 use flowtrigger_core::gate::{GateCheck, GateKind};
 use flowtrigger_core::run::{LogEntry, RunState};
+use flowtrigger_core::schedule::ScheduledDuration;
 
 /// Two daemons on one database.
 pub struct Pair {
@@ -97,8 +98,9 @@ pub async fn check_gate(pair: &Pair) {
             event.planned[0].lane = None;
             event.planned[0].asks = vec![GateCheck {
                 kind: GateKind::Dedupe,
-                window: Duration::from_secs(60),
+                window: ScheduledDuration::always(Duration::from_secs(60)),
                 value: format!("ticket.id {round}"),
+                time: None,
             }];
             event
         };
@@ -116,6 +118,43 @@ pub async fn check_gate(pair: &Pair) {
             .collect();
         let queued = states.iter().filter(|state| **state == "queued").count();
         assert_eq!((queued, states.len()), (1, 8), "{states:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_one_value_are_counted_together_whichever_daemon_receives_them() {
+    let Some(pair) = pair() else { return };
+    let rules = flowtrigger_testing::rules::from_text(
+        "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
+         count: { per: event.key, at_least: 3, in: 10s }\nflow: [{ succeed: fine }]\n",
+    );
+    let rule = &rules.rules[0];
+    for round in 0..5 {
+        let counted = |number: i64| {
+            let mut event = arrival(&format!("{round}/{number}"), rule);
+            let incoming = Arc::make_mut(&mut event.event);
+            incoming.about = serde_json::json!({ "key": format!("{round}") });
+            // Four windows of three events, which arrive in no order.
+            let second = number % 4 * 10 + number / 4;
+            incoming.time = Some(now() + jiff::SignedDuration::from_secs(second));
+            event.planned = vec![PlannedRun::new(rule, &event.event)];
+            event.planned[0].lane = None;
+            event
+        };
+        let commits = (0..12).rev().map(|number| {
+            let store = match number % 2 {
+                0 => &pair.one,
+                _ => &pair.two,
+            };
+            store.commit(counted(number))
+        });
+        let committed = join_all(commits).await;
+        let states: Vec<&str> = committed
+            .iter()
+            .map(|committed| committed.as_ref().unwrap().runs[0].state.as_str())
+            .collect();
+        let queued = states.iter().filter(|state| **state == "queued").count();
+        assert_eq!((queued, states.len()), (4, 12), "{states:?}");
     }
 }
 
@@ -375,6 +414,7 @@ async fn a_daemon_that_joins_again_keeps_its_revision() {
         files: vec![("a.yaml".into(), "one".into())],
         config: Arc::default(),
         settings: StoreSettings::default(),
+        awaited: Vec::new(),
     };
     let stored = pair.one.set_revision(revision).await.unwrap();
     let before = pair.one.beat().await.unwrap().daemon;

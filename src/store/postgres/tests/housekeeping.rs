@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 
 use super::{empty, maintain, open_with, received_now};
+use crate::store::conformance::debounce::debounce;
 use crate::store::conformance::everything;
 use crate::store::conformance::history::deliveries::{accepted, rejected};
 use crate::store::postgres::connection::{connect, connect_client};
@@ -15,7 +16,8 @@ use crate::store::postgres::housekeeping::sees_all_transactions;
 use crate::store::postgres::{PostgresSettings, TimeSource};
 use crate::store::{Delivery, Store, StoreSettings};
 use flowtrigger_core::config::retention::Retention;
-use flowtrigger_core::run::RunState;
+use flowtrigger_core::gate::DebounceKeep;
+use flowtrigger_core::run::{RunId, RunState};
 
 fn keeping(days: u64) -> StoreSettings {
     StoreSettings {
@@ -112,6 +114,44 @@ async fn a_day_is_dropped_with_its_partitions_unless_a_run_is_held() {
     assert!(store.counts().await.unwrap().is_empty());
     // Its id is not known any more.
     assert!(!store.commit(received_now("1")).await.unwrap().redelivered);
+}
+
+/// The gathered events of a run may be older than its own event, and older than what is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_stays_while_a_run_of_a_later_day_has_gathered_its_events() {
+    let Some(server) = server() else { return };
+    let settings = empty(&server);
+    let store = open_with(&settings, keeping(5), TimeSource::Database);
+    for id in ["1", "2"] {
+        let mut event = received_now(id);
+        event.planned[0].asks = vec![debounce(DebounceKeep::All)];
+        store.commit(event).await.unwrap();
+    }
+    let sql = |text: &str| server.psql(&settings.url, text).trim().to_owned();
+    let today: i64 = sql("SELECT floor(extract(epoch FROM now()) / 86400)::bigint")
+        .parse()
+        .unwrap();
+    sql(&age(10));
+    sql(&back(today, 10));
+    let run = sql("SELECT id FROM live_runs");
+    // As if the last event had come today.
+    sql(&format!(
+        "UPDATE live_runs SET day = {today}, event_day = {today}"
+    ));
+    let events = "SELECT count(*) FROM events";
+    maintain(&store).await;
+    assert_eq!(sql(events), "2", "run {run} is unfinished");
+    let ended = format!(
+        "SELECT count(*) FROM ended_runs WHERE id = {run} AND day = {today} AND event_day = {today}"
+    );
+    let run = RunId(run.parse().unwrap());
+    store.cancel(run).await.unwrap();
+    assert_eq!(sql(&ended), "1");
+    maintain(&store).await;
+    assert_eq!(sql(events), "2", "its history shows them");
+    sql("DELETE FROM gathered");
+    maintain(&store).await;
+    assert_eq!(sql(events), "0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

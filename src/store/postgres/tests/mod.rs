@@ -4,10 +4,12 @@ mod creation;
 mod daemons;
 mod housekeeping;
 mod lost_answers;
+mod notices;
 mod outage;
 mod pooler;
 mod unreferenced;
 mod upgrade;
+mod waits;
 
 use flowtrigger_testing::postgres::{Postgres, server};
 use jiff::Timestamp;

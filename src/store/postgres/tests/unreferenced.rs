@@ -74,6 +74,7 @@ fn revision(text: &str) -> Revision {
         files: vec![("a.yaml".into(), text.into())],
         config: Arc::default(),
         settings: StoreSettings::default(),
+        awaited: Vec::new(),
     }
 }
 
@@ -160,11 +161,11 @@ async fn revisions_are_deleted_unless_a_daemon_has_them() {
         .unwrap();
     versions.age(72);
     maintain(&versions.store).await;
-    // The newest is what the page and commands read.
+    // The page and commands read the one in force, which is not the newest.
     let texts =
         versions.sql("SELECT string_agg(text, ' ' ORDER BY id) FROM texts WHERE text <> ''");
-    assert_eq!(texts, "newer newest");
-    assert_eq!(versions.sql("SELECT count(*) FROM revisions"), "2");
+    assert_eq!(texts, "newer");
+    assert_eq!(versions.sql("SELECT count(*) FROM revisions"), "1");
     let of_deleted =
         "SELECT count(*) FROM activations WHERE revision NOT IN (SELECT id FROM revisions)";
     assert_eq!(versions.sql(of_deleted), "0");

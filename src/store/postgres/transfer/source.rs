@@ -76,6 +76,12 @@ impl MoveSource {
                 SELECT run FROM gate_admissions WHERE until > ?1 AND run IN (SELECT id FROM runs)",
             now,
         )?;
+        // Runs whose events count at a gate.
+        run(
+            "INSERT OR IGNORE INTO moved_runs
+                SELECT run FROM counted_events WHERE ?1 = ?1 AND run IN (SELECT id FROM runs)",
+            now,
+        )?;
         run(
             "INSERT OR IGNORE INTO moved_runs SELECT runs.id FROM events JOIN runs ON runs.event = events.id
                 WHERE events.matched = 1 AND events.received > ?1",

@@ -1,8 +1,9 @@
 //! The tables that a move reads and writes: their columns in both databases, and which of their rows belong to which part.
 
 use crate::store::postgres::cell::{
-    CONFIGS, Cell, CellType, Cells, Column, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, QUEUES,
-    RULES, RUNS, TEXTS, TableColumns, WINDOWS,
+    AWAITED, CONFIGS, COUNTED_EVENTS, COUNTED_VALUES, Cell, CellType, Cells, Column,
+    GATE_ADMISSIONS, GATHERED, INBOX, LANES, LOG_ENTRIES, NOTICES, QUEUES, RECENT_EVENTS, RULES,
+    RUNS, TEXTS, TableColumns, UNTRACED_RUNS, WAITERS, WINDOWS,
 };
 use crate::store::postgres::schema::day_of;
 
@@ -94,13 +95,16 @@ columns!(DELIVERIES, "deliveries", 1, [
 ]);
 columns!(COMMANDS, "commands", 1, [
     Int "id", Int "at", Text "command", Int "run", Int "event", Text "name", Text "origin", Text "note", Text "runs",
-    Text "rejected",
+    Text "rejected", Text "target",
 ]);
+columns!(TICKS, "ticks", 1, [Text "rule", Text "expression", Int "last"]);
+columns!(ANSWER_KEYS, "answer_keys", 1, [Int "id", Blob "key"]);
+columns!(SUSPENSIONS, "suspensions", 1, [Text "target", Int "version", Text "content"]);
 // Events without the column that says in which table of Postgres they are.
 columns!(STORED_EVENTS, "events", 1, [
     Int "id", Text "source", Text "type", Text "event_id", Text "key", Int "received", Int "revision",
     Int "redelivered", Int "last_received", Int "size", Text "body", Text "endpoint", Int "differed", Int "had_runs",
-    Int "last_generation", Int "delivery", Int "delivery_index", Int "received_unmatched",
+    Int "last_generation", Int "delivery", Int "delivery_index", Int "received_unmatched", Int "awaited",
 ]);
 
 /// States of runs that are unfinished, or that a person may continue: they are moved once, and never again.
@@ -148,6 +152,9 @@ pub const ESSENTIAL: &[MovedTable] = &[
     whole("rules", &RULES),
     whole("names of rules", &QUEUES),
     whole("settings", &SETTINGS),
+    whole("suspensions", &SUSPENSIONS),
+    whole("ticks", &TICKS),
+    whole("keys of answer links", &ANSWER_KEYS),
     MovedTable {
         target: "matched_events",
         values: RECEIVED,
@@ -200,6 +207,19 @@ pub const ESSENTIAL: &[MovedTable] = &[
     },
     part("windows", &WINDOWS, "t.id IN moved_windows"),
     part("gathered events", &GATHERED, "t.gathering IN moved_windows"),
+    part("counted events", &COUNTED_EVENTS, "t.run IN moved_runs"),
+    whole("counted values", &COUNTED_VALUES),
+    whole("notices", &NOTICES),
+    whole("awaited event types", &AWAITED),
+    part("awaited events of runs", &WAITERS, "t.run IN moved_runs"),
+    part("decided waits", &INBOX, "t.run IN moved_runs"),
+    whole("recent events", &RECENT_EVENTS),
+    // No daemon has this id, so that the first one exports them.
+    MovedTable {
+        values: &["0"],
+        more: DAEMON,
+        ..part("traces to export", &UNTRACED_RUNS, "t.run IN moved_runs")
+    },
 ];
 
 /// Everything else. What is in the target is left as it is.
@@ -214,7 +234,7 @@ pub const HISTORY: &[MovedTable] = &[
         target: "seen",
         values: RECEIVED,
         more: DAY,
-        ..part("event ids", &SEEN, "t.matched = 1")
+        ..part("event ids", &SEEN, "t.matched = 1 OR t.awaited = 1")
     },
     MovedTable {
         target: "unmatched_events",
@@ -260,6 +280,12 @@ pub const HISTORY: &[MovedTable] = &[
         &GATHERED,
         "t.gathering NOT IN moved_windows",
     ),
+    part(
+        "awaited events of runs",
+        &WAITERS,
+        "t.run NOT IN moved_runs",
+    ),
+    part("decided waits", &INBOX, "t.run NOT IN moved_runs"),
     whole("request addresses", &REQUEST_URLS),
     whole("receivers", &RECEIVERS),
     MovedTable {

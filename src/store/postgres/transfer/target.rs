@@ -16,7 +16,7 @@ const MOVE: &str = "move";
 const HISTORY_MOVED: &str = "move of history";
 
 /// Tables whose ids the target makes: they go on behind those of the source.
-const IDENTITIES: [&str; 10] = [
+const IDENTITIES: [&str; 11] = [
     "texts",
     "configs",
     "revisions",
@@ -27,6 +27,7 @@ const IDENTITIES: [&str; 10] = [
     "receivers",
     "exchanges",
     "commands",
+    "awaited",
 ];
 
 pub struct MoveTarget<'a> {
@@ -229,6 +230,14 @@ impl<'a> MoveTarget<'a> {
                 "WITH inserted AS ({sql} RETURNING queue, state)
                  INSERT INTO run_counts (daemon, queue, state, count)
                  SELECT 0, queue, state, count(*) FROM inserted GROUP BY queue, state
+                 ON CONFLICT (daemon, queue, state) DO UPDATE SET count = run_counts.count + excluded.count"
+            );
+        }
+        if target == "waiters" {
+            sql = format!(
+                "WITH inserted AS ({sql} RETURNING closed)
+                 INSERT INTO run_counts (daemon, queue, state, count)
+                 SELECT 0, 0, 'waiters', count(*) FROM inserted WHERE closed IS NULL
                  ON CONFLICT (daemon, queue, state) DO UPDATE SET count = run_counts.count + excluded.count"
             );
         }

@@ -11,7 +11,8 @@ use rusqlite::{Connection, params_from_iter};
 use tokio_postgres::Row;
 
 use crate::store::postgres::cell::{
-    Cell, Cells, EVENTS, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, RUNS, TableColumns, WINDOWS,
+    COUNTED_EVENTS, COUNTED_VALUES, Cell, Cells, EVENTS, GATE_ADMISSIONS, GATHERED, INBOX, LANES,
+    LOG_ENTRIES, NOTICES, RECENT_EVENTS, RUNS, TableColumns, UNTRACED_RUNS, WAITERS, WINDOWS,
 };
 use crate::store::postgres::counts::RunTally;
 use crate::store::postgres::error::PostgresError;
@@ -26,7 +27,7 @@ use flowtrigger_core::run::{RunId, RunState};
 pub use changes::{RowUpdate, TableChanges};
 
 /// Tables whose rows belong to one batch. Rows of rules and texts stay.
-pub static BATCH_TABLES: [&TableColumns; 7] = [
+pub static BATCH_TABLES: [&TableColumns; 14] = [
     &EVENTS,
     &RUNS,
     &LANES,
@@ -34,6 +35,13 @@ pub static BATCH_TABLES: [&TableColumns; 7] = [
     &GATE_ADMISSIONS,
     &WINDOWS,
     &GATHERED,
+    &NOTICES,
+    &UNTRACED_RUNS,
+    &WAITERS,
+    &INBOX,
+    &RECENT_EVENTS,
+    &COUNTED_EVENTS,
+    &COUNTED_VALUES,
 ];
 
 /// Indexes that only questions of people need, which the workspace does not answer.
@@ -280,12 +288,39 @@ impl Workspace {
         Ok(lanes)
     }
 
+    /// The runs of the loaded waiters that an event may still decide.
+    pub fn open_waiters(&self) -> Result<BTreeSet<i64>, PostgresError> {
+        self.numbers("SELECT DISTINCT run FROM waiters WHERE closed IS NULL")
+    }
+
+    /// Whether a loaded run has waiters.
+    pub fn has_waiters(&self, run: i64) -> Result<bool, PostgresError> {
+        let sql = "SELECT 1 FROM waiters WHERE run = ?1";
+        Ok(self.connection.prepare_cached(sql)?.exists([run])?)
+    }
+
+    /// The rules of the loaded waiters.
+    pub fn rules_of_waiters(&self) -> Result<BTreeSet<i64>, PostgresError> {
+        self.numbers("SELECT DISTINCT rule FROM waiters")
+    }
+
+    fn numbers(&self, sql: &str) -> Result<BTreeSet<i64>, PostgresError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let numbers = statement.query_map([], |row| row.get(0))?;
+        Ok(numbers.collect::<Result<_, _>>()?)
+    }
+
+    /// The summaries of the loaded windows of notices.
+    pub fn summaries(&self) -> Result<Vec<i64>, PostgresError> {
+        let sql = "SELECT summary FROM notices WHERE summary IS NOT NULL";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let runs = statement.query_map([], |row| row.get(0))?;
+        Ok(runs.collect::<Result<_, _>>()?)
+    }
+
     /// The queues of all loaded runs.
     pub fn queues_of_runs(&self) -> Result<BTreeSet<i64>, PostgresError> {
-        let sql = "SELECT DISTINCT queue FROM runs";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let queues = statement.query_map([], |row| row.get(0))?;
-        Ok(queues.collect::<Result<_, _>>()?)
+        self.numbers("SELECT DISTINCT queue FROM runs")
     }
 
     /// Executes a job so that its failure changes nothing.

@@ -7,9 +7,10 @@ mod statements;
 use std::collections::HashMap;
 
 use crate::store::postgres::cell::{
-    Cells, EVENTS, GATE_ADMISSIONS, GATHERED, LANES, LOG_ENTRIES, TableColumns, WINDOWS,
+    COUNTED_EVENTS, COUNTED_VALUES, Cells, EVENTS, GATE_ADMISSIONS, GATHERED, INBOX, LANES,
+    LOG_ENTRIES, NOTICES, RECENT_EVENTS, TableColumns, UNTRACED_RUNS, WAITERS, WINDOWS,
 };
-use crate::store::postgres::counts::CountKey;
+use crate::store::postgres::counts::{CountKey, count_waiters};
 use crate::store::postgres::error::PostgresError;
 use crate::store::postgres::schema::day_of;
 use crate::store::postgres::session::{Param, Pipeline};
@@ -36,8 +37,21 @@ pub fn write_back(workspace: &mut Workspace, daemon: i64) -> Result<WriteBack, P
     let mut write = WriteBack::default();
     write_events(workspace, &mut write)?;
     let days = write_runs(workspace, daemon, &mut write)?;
-    for table in [&LANES, &WINDOWS, &GATHERED] {
+    for table in [
+        &LANES,
+        &WINDOWS,
+        &GATHERED,
+        &NOTICES,
+        &WAITERS,
+        &INBOX,
+        &RECENT_EVENTS,
+        &COUNTED_EVENTS,
+        &COUNTED_VALUES,
+    ] {
         let changes = workspace.changes(table)?;
+        if table.name == WAITERS.name {
+            count_waiters(&changes, &mut write.counts);
+        }
         delete(&mut write.pipeline, table.name, table, &changes.deleted);
         let updated: Vec<&Cells> = changes.updated.iter().map(|update| &update.after).collect();
         update(&mut write.pipeline, table.name, table, &updated);
@@ -45,6 +59,14 @@ pub fn write_back(workspace: &mut Workspace, daemon: i64) -> Result<WriteBack, P
         insert(&mut write.pipeline, table.name, table, &inserted, &[]);
     }
     let logged = workspace.changes(&LOG_ENTRIES)?;
+    // Only the removal of fields changes an entry.
+    let updated: Vec<&Cells> = logged.updated.iter().map(|update| &update.after).collect();
+    update(
+        &mut write.pipeline,
+        LOG_ENTRIES.name,
+        &LOG_ENTRIES,
+        &updated,
+    );
     let inserted: Vec<&Cells> = logged.inserted.iter().collect();
     let days_of = days.of(&inserted, LOG_ENTRIES.index("run"));
     write.days.extend(&days_of);
@@ -70,6 +92,15 @@ pub fn write_back(workspace: &mut Workspace, daemon: i64) -> Result<WriteBack, P
         &GATE_ADMISSIONS,
         &inserted,
         &[("day", days_of)],
+    );
+    let ended = workspace.changes(&UNTRACED_RUNS)?;
+    let inserted: Vec<&Cells> = ended.inserted.iter().collect();
+    insert(
+        &mut write.pipeline,
+        UNTRACED_RUNS.name,
+        &UNTRACED_RUNS,
+        &inserted,
+        &[("daemon", vec![daemon; inserted.len()])],
     );
     write.days.sort_unstable();
     write.days.dedup();
@@ -103,7 +134,11 @@ fn write_events(workspace: &mut Workspace, write: &mut WriteBack) -> Result<(), 
     }
     let (mut new, mut known, mut unmatched, mut moved) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    new.extend(&changes.inserted);
+    let is_matched = |row: &&Cells| number(row, matched) == 1;
+    new.extend(changes.inserted.iter().filter(is_matched));
+    // Only awaited events are stored here without runs.
+    let awaited = changes.inserted.iter().filter(|row| !is_matched(row));
+    let awaited: Vec<&Cells> = awaited.collect();
     for change in &changes.updated {
         match (
             number(&change.before, matched),
@@ -137,17 +172,15 @@ fn write_events(workspace: &mut Workspace, write: &mut WriteBack) -> Result<(), 
         let rows = cut(rows);
         update(pipeline, name, table, &rows.iter().collect::<Vec<_>>());
     }
+    for (name, new) in [("matched_events", &new), ("unmatched_events", &awaited)] {
+        let new_days = days(new);
+        let rows = cut(new);
+        let rows: Vec<&Cells> = rows.iter().collect();
+        write.days.extend(&new_days);
+        insert(pipeline, name, table, &rows, &[("day", new_days)]);
+    }
+    new.extend(awaited);
     let new_days = days(&new);
-    let rows = cut(&new);
-    let rows: Vec<&Cells> = rows.iter().collect();
-    write.days.extend(&new_days);
-    insert(
-        pipeline,
-        "matched_events",
-        table,
-        &rows,
-        &[("day", new_days.clone())],
-    );
     if !new.is_empty() {
         let text = |name: &str| {
             let index = EVENTS.index(name);
@@ -155,7 +188,7 @@ fn write_events(workspace: &mut Workspace, write: &mut WriteBack) -> Result<(), 
         };
         pipeline.query(
             "INSERT INTO seen (endpoint, event_id, event, day)
-             SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])",
+             SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) ON CONFLICT DO NOTHING",
             vec![
                 text("endpoint"),
                 text("event_id"),

@@ -11,7 +11,7 @@ use flowtrigger_core::run::commander::{CommandOrigin, Commander};
 
 /// Commands of one run that are read.
 const MAX_OF_RUN: i64 = 1_000;
-const COLUMNS: &str = "at, command, run, event, name, origin, runs, rejected, note";
+const COLUMNS: &str = "at, command, run, event, name, origin, runs, rejected, note, target";
 
 impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_commands(&self, limit: usize) -> Result<Vec<GivenCommand>, HistoryError> {
@@ -42,6 +42,9 @@ fn read(row: &SqlRow<'_>) -> rusqlite::Result<Result<GivenCommand, HistoryError>
     let target = run
         .map(|run| CommandTarget::Run(RunId(number(run))))
         .or(event.map(|event| CommandTarget::Event(EventRowId(event))));
+    let suspension: Option<String> = row.get(9)?;
+    let suspension = suspension.and_then(|target| target.parse().ok());
+    let target = target.or(suspension.map(CommandTarget::Suspension));
     let runs: String = row.get(6)?;
     let runs: Option<Vec<RunId>> = serde_json::from_str(&runs).ok();
     let (Some(kind), Some(origin), Some(target), Some(runs)) = (kind, origin, target, runs) else {

@@ -65,8 +65,8 @@ impl<D: HistoryDatabase> SqlHistory<D> {
         since: Timestamp,
     ) -> Result<Vec<RecentEvent>, HistoryError> {
         // Only columns that are stored before the body, which may take several pages.
-        let sql = "SELECT id, source, type, received FROM
-                (SELECT id, source, type, received FROM events ORDER BY id DESC LIMIT ?1) newest
+        let sql = "SELECT id, source, type, received, event_id FROM
+                (SELECT id, source, type, received, event_id FROM events ORDER BY id DESC LIMIT ?1) newest
             WHERE received >= ?2 ORDER BY id DESC";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.database
@@ -76,6 +76,7 @@ impl<D: HistoryDatabase> SqlHistory<D> {
                     source: row.get(1)?,
                     event_type: row.get(2)?,
                     received: time(row.get(3)?),
+                    id: row.get(4)?,
                 })
             })
     }

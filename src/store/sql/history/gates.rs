@@ -7,8 +7,11 @@ use crate::store::history::HistoryError;
 use crate::store::sql::params;
 use crate::store::sqlite::gates::causation::{chain, loop_history};
 use crate::store::sqlite::gates::gate_history;
+use crate::store::sqlite::gates::series::kept_events;
 use crate::store::sqlite::gates::window::window;
 use flowtrigger_core::gate::debounce::DebounceWindow;
+use flowtrigger_core::gate::series::check::SeriesCheck;
+use flowtrigger_core::gate::series::{SeriesEvent, SeriesState};
 use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory, MAX_CHAIN_LINKS};
 use flowtrigger_core::run::RunId;
@@ -27,6 +30,18 @@ impl<D: HistoryDatabase> SqlHistory<D> {
                 Ok(gate_history(connection, queue, check, except, now)?)
             }
             None => Ok(GateHistory::default()),
+        }
+    }
+
+    pub(super) fn kept_for(
+        &self,
+        rule: &str,
+        check: &SeriesCheck<'_>,
+        now: Timestamp,
+    ) -> Result<(SeriesState, Vec<SeriesEvent>), HistoryError> {
+        match self.queue(rule)? {
+            Some(queue) => Ok(kept_events(&self.database, queue, check, check.time(now))?),
+            None => Ok(Default::default()),
         }
     }
 

@@ -11,11 +11,15 @@ pub(in crate::store) mod exchanges;
 pub(in crate::store) mod failed_runs;
 mod gates;
 mod minutes;
+pub(in crate::store) mod queue;
 pub(in crate::store) mod receivers;
 mod revision;
 mod run_detail;
 mod runs;
+mod suspensions;
 pub(in crate::store) mod terms;
+mod traces;
+mod waiters;
 mod window;
 
 use std::path::Path;
@@ -28,14 +32,18 @@ use crate::store::history::{
     DeliveryRow, DeliveryTotals, EventDeliveryRow, EventFilter, EventNames, EventPage, EventQuery,
     EventRecord, EventRow, EventRowId, FailedRuns, History, HistoryError, HistoryOpenError,
     ListedEvent, Page, ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce,
-    RevisionTexts, RuleActivity, RunDetail, RunFilter, RunRow, RunTotals,
+    RevisionTexts, RuleActivity, RuleQueue, RunDetail, RunFilter, RunRow, RunTotals,
+    SuspendedTarget, TracedRuns, WaitingStep,
 };
 use crate::store::postgres::PostgresSettings;
 use crate::store::postgres::reader::PostgresReader;
 use crate::store::sqlite::reader::SqliteReader;
 use crate::store::{GivenCommand, Minute, RevisionId};
 use flowtrigger_core::config::Config;
+use flowtrigger_core::event::Event;
 use flowtrigger_core::gate::debounce::DebounceWindow;
+use flowtrigger_core::gate::series::check::SeriesCheck;
+use flowtrigger_core::gate::series::{SeriesEvent, SeriesState};
 use flowtrigger_core::gate::{GateCheck, GateHistory};
 use flowtrigger_core::loop_guard::{CausingRun, LoopCheck, LoopHistory};
 use flowtrigger_core::run::RunId;
@@ -90,6 +98,14 @@ impl<D: HistoryDatabase> History for SqlHistory<D> {
 
     fn event(&self, row: EventRowId) -> Result<Option<EventRecord>, HistoryError> {
         self.find_event(row)
+    }
+
+    fn continued_by(&self, event: EventRowId) -> Result<Vec<(RunId, String)>, HistoryError> {
+        self.decided_by_event(event)
+    }
+
+    fn waiting_for(&self, event: &Event) -> Result<Vec<WaitingStep>, HistoryError> {
+        self.steps_waiting_for(event)
     }
 
     fn archive(
@@ -185,8 +201,24 @@ impl<D: HistoryDatabase> History for SqlHistory<D> {
         self.exchanges_of(run)
     }
 
+    fn traced_runs(
+        &self,
+        runs: &[RunId],
+        most_attempts: usize,
+    ) -> Result<TracedRuns, HistoryError> {
+        self.find_traced_runs(runs, most_attempts)
+    }
+
     fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError> {
         self.count_runs()
+    }
+
+    fn unfinished_by_rule(&self) -> Result<Vec<RuleQueue>, HistoryError> {
+        self.count_unfinished_by_rule()
+    }
+
+    fn suspended(&self) -> Result<Vec<SuspendedTarget>, HistoryError> {
+        self.list_suspended()
     }
 
     fn run_totals(&self, filter: &RunFilter, cap: usize) -> Result<RunTotals, HistoryError> {
@@ -245,6 +277,15 @@ impl<D: HistoryDatabase> History for SqlHistory<D> {
         now: Timestamp,
     ) -> Result<GateHistory, HistoryError> {
         self.admitted_runs(rule, check, except, now)
+    }
+
+    fn counted_events(
+        &self,
+        rule: &str,
+        check: &SeriesCheck<'_>,
+        now: Timestamp,
+    ) -> Result<(SeriesState, Vec<SeriesEvent>), HistoryError> {
+        self.kept_for(rule, check, now)
     }
 
     fn open_window(

@@ -56,8 +56,10 @@ impl<D: HistoryDatabase> SqlHistory<D> {
         })
     }
 
+    /// The configuration in force: one that was in force before can be in force again.
     pub(super) fn newest_config(&self) -> Result<Option<Config>, HistoryError> {
-        let sql = "SELECT config FROM revisions ORDER BY since DESC, id DESC LIMIT 1";
+        let sql = "SELECT r.config FROM activations a JOIN revisions r ON r.id = a.revision
+            ORDER BY a.id DESC LIMIT 1";
         let Some(row) = self.database.first(sql, &[], |row| row.get(0))? else {
             return Ok(None);
         };

@@ -4,8 +4,8 @@ use super::runs::{number, row};
 use super::{HistoryDatabase, SqlHistory};
 use crate::store::RowError;
 use crate::store::history::{
-    EventRowId, GateAdmission, History, HistoryError, Page, RuleAtPlanning, RunDetail, RunFilter,
-    RunRow,
+    DeathNotice, EventRowId, GateAdmission, History, HistoryError, Page, RuleAtPlanning, RunDetail,
+    RunFilter, RunRow,
 };
 use crate::store::sql::{SqlRow, params};
 use crate::store::sqlite::codec::{self, time};
@@ -52,7 +52,8 @@ impl<D: HistoryDatabase> SqlHistory<D> {
             chain: self.chain_of(&line)?,
             behind: self.blocked_by(&rest)?,
             commands: self.list_commands_of(run)?,
-            told_by: self.reported_by(run, rest.event)?,
+            waits: self.waiters_of_run(run)?,
+            told_by: self.reported_by(&line, rest.event)?,
             asks: codec::gate_checks::decode_checks(rest.asks.as_deref())?,
             error: codec::error(rest.error.as_deref())?,
             row: line,
@@ -113,13 +114,19 @@ impl<D: HistoryDatabase> SqlHistory<D> {
         Ok(owner.map(|run| RunId(number(run))))
     }
 
-    fn reported_by(&self, run: RunId, event: i64) -> Result<Option<RunId>, HistoryError> {
+    fn reported_by(&self, run: &RunRow, event: i64) -> Result<Option<DeathNotice>, HistoryError> {
+        if run.told_by.is_some() {
+            return Ok(run.told_by);
+        }
+        // Earlier versions did not note it.
         let sql = "SELECT id FROM runs WHERE event = ?1 AND CAST(json_extract(error, '$.run') AS BIGINT) = ?2
+                AND json_extract(error, '$.receiver') IS NULL
             ORDER BY id DESC LIMIT 1";
-        let found = self
+        let found: Option<i64> = self
             .database
-            .first(sql, params![event, row(run)], |row| row.get(0))?;
-        Ok(found.map(|run| RunId(number(run))))
+            .first(sql, params![event, row(run.id)], |row| row.get(0))?;
+        let notices = self.death_notices(&found.into_iter().collect())?;
+        Ok(notices.into_values().next())
     }
 }
 

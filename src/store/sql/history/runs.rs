@@ -2,6 +2,7 @@
 //! the same however many runs there are.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
@@ -9,11 +10,14 @@ use super::exchanges::sent_to;
 use super::terms::FilterTerms;
 use super::{HistoryDatabase, SqlHistory};
 use crate::store::ReplayId;
-use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow, RunTotals};
+use crate::store::history::{
+    DeathNotice, EventRowId, HistoryError, Page, ReportedFailures, RunFilter, RunRow, RunTotals,
+};
 use crate::store::sql::dialect::{self, Dialect};
 use crate::store::sql::{SqlRow, params};
 use crate::store::sqlite::codec::{self, micros, time};
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::suspension::SuspensionTarget;
 
 /// The terms of a filter.
 fn conditions(filter: &RunFilter, dialect: Dialect) -> FilterTerms<'_> {
@@ -39,6 +43,19 @@ fn conditions(filter: &RunFilter, dialect: Dialect) -> FilterTerms<'_> {
     terms.add_some("r.replay = ?", replay);
     terms.add_some("r.planned >= ?", filter.since.map(micros));
     terms.add_some("r.planned < ?", filter.until.map(micros));
+    match &filter.waiting_for {
+        // While everything is paused, queued runs stay so.
+        Some(target @ SuspensionTarget::Everything) => terms.add(
+            "(r.state = 'retrying' AND r.gate = ?
+                OR r.state = 'queued' AND EXISTS (SELECT 1 FROM suspensions WHERE target = 'everything'))",
+            target.key(),
+        ),
+        Some(target) => {
+            terms.add_plain("r.state = 'retrying'".to_owned());
+            terms.add("r.gate = ?", target.key());
+        }
+        None => {}
+    }
     terms.add_some(ERROR, filter.error.as_deref());
     if !filter.states.is_empty() {
         let states = filter.states.iter();
@@ -68,7 +85,8 @@ const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
 
 const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r.changed,
     e.source, e.type, e.event_id, e.key,
-    r.attempts, r.failed, CAST(json_extract(r.error, '$.run') AS BIGINT), r.depth, r.cause, e.endpoint, r.replay, r.event";
+    r.attempts, r.failed, CAST(json_extract(r.error, '$.run') AS BIGINT), r.depth, r.cause, e.endpoint, r.replay, r.event,
+    CAST(json_extract(r.error, '$.count') AS BIGINT), json_extract(r.error, '$.receiver'), r.reported_by";
 
 impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_runs(
@@ -90,7 +108,42 @@ impl<D: HistoryDatabase> SqlHistory<D> {
         let mut rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
         // Ordered by the statement, Postgres would read and sort all runs.
         rows.sort_by_key(|run| Reverse(run.id));
+        let reporting: BTreeSet<i64> = rows
+            .iter()
+            .filter_map(|run| Some(row(run.told_by?.run)))
+            .collect();
+        let notices = self.death_notices(&reporting)?;
+        for run in &mut rows {
+            if let Some(told_by) = &mut run.told_by {
+                *told_by = notices.get(&told_by.run).copied().unwrap_or(*told_by);
+            }
+        }
         Ok(rows)
+    }
+
+    /// What runs that report dead ones say of them.
+    pub(super) fn death_notices(
+        &self,
+        runs: &BTreeSet<i64>,
+    ) -> Result<HashMap<RunId, DeathNotice>, HistoryError> {
+        if runs.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids = serde_json::to_string(runs).unwrap_or_default();
+        let sql = "SELECT id, CAST(json_extract(error, '$.count') AS BIGINT), due FROM runs
+            WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?1))";
+        let notices = self.database.rows(sql, params![ids], |row| {
+            let run = RunId(number(row.get(0)?));
+            let count: Option<i64> = row.get(1)?;
+            let due: Option<i64> = row.get(2)?;
+            let notice = DeathNotice {
+                run,
+                others: number(count.unwrap_or(1)).saturating_sub(1),
+                due: due.map(time),
+            };
+            Ok((run, notice))
+        })?;
+        Ok(notices.into_iter().collect())
     }
 
     pub(super) fn count_runs(&self) -> Result<Vec<(String, u64)>, HistoryError> {
@@ -178,5 +231,14 @@ fn read(row: &SqlRow<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
             .get::<Option<i64>>(18)?
             .map(|replay| ReplayId(number(replay))),
         lineage: codec::lineage(row.get(15)?, row.get(16)?),
+        reports: ReportedFailures {
+            count: row.get::<Option<i64>>(20)?.map_or(0, number),
+            receiver: row.get(21)?,
+        },
+        told_by: row.get::<Option<i64>>(22)?.map(|run| DeathNotice {
+            run: RunId(number(run)),
+            others: 0,
+            due: None,
+        }),
     }))
 }

@@ -10,6 +10,7 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::event::catalogue::Catalogue;
 use flowtrigger_core::event::format::{DECODERS, decode};
 use flowtrigger_core::event::summary::EventSummary;
+use flowtrigger_core::event::trace_context::{TRACEPARENT_LENGTH, TraceParent};
 
 /// A stored event. In version 1, `raw` is left out if it equals the body. In version 2 it is all that is stored
 /// of an event that was only scanned, and the decoder produces the rest again.
@@ -30,12 +31,17 @@ struct StoredEvent {
     raw: Option<Value>,
     #[serde(default)]
     warnings: Vec<String>,
+    /// The `traceparent` of its delivery. Left out if it had none, and by earlier versions.
+    trace: Option<String>,
 }
 
 /// The same, borrowed, because events are written far more often than read back.
 #[derive(Serialize)]
 struct StoredEventRef<'e> {
     v: u32,
+    /// Near the start, where [`trace_of`] finds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
     source: &'e str,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<&'e str>,
@@ -67,6 +73,7 @@ impl StoredEventRef<'_> {
 pub fn encode_event(event: &Event) -> String {
     let kept = StoredEventRef {
         v: 1,
+        trace: event.trace.map(|trace| trace.to_string()),
         source: &event.source,
         endpoint: (event.endpoint != event.source).then_some(&event.endpoint),
         r#type: &event.event_type,
@@ -87,6 +94,7 @@ pub fn encode_event(event: &Event) -> String {
 pub fn encode_scanned_event(brief: &EventSummary, raw: &str) -> String {
     let kept = StoredEventRef {
         v: 2,
+        trace: None,
         source: &brief.source,
         endpoint: (brief.endpoint != brief.source).then_some(&brief.endpoint),
         r#type: &brief.event_type,
@@ -115,6 +123,16 @@ pub fn raw_text(text: &str) -> Option<&str> {
     // Inside a JSON string the quotes would be escaped, so this is the key.
     let (_, raw) = fields.split_once(r#","raw":"#)?;
     raw.strip_suffix('}')
+}
+
+/// What comes before the trace in the text of an event.
+const BEFORE_TRACE: &str = r#"{"v":1,"trace":""#;
+/// Characters at the start of the text of an event that have its trace.
+pub const TRACE_PREFIX: usize = BEFORE_TRACE.len() + TRACEPARENT_LENGTH;
+
+/// The trace of an event, given the first [`TRACE_PREFIX`] characters of its text.
+pub fn trace_of(prefix: &str) -> Option<TraceParent> {
+    TraceParent::parse(prefix.strip_prefix(BEFORE_TRACE)?)
 }
 
 pub fn decode_event(text: &str) -> Result<Event, RowError> {
@@ -159,6 +177,7 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
         body,
         format,
         warnings: summary.warnings,
+        trace: kept.trace.as_deref().and_then(TraceParent::parse),
     })
 }
 
@@ -182,6 +201,22 @@ mod tests {
                 event
             );
         }
+    }
+
+    #[test]
+    fn the_trace_of_an_event_is_at_the_start_of_its_text() {
+        let sample = sample::sample("support", "ticket.CommentAdded").expect("a sample");
+        let value = parse(sample.text.as_bytes()).expect("JSON").value;
+        let event = decode(value, Catalogue::built_in()).expect("an event");
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let traced = Event {
+            trace: TraceParent::parse(trace),
+            ..event.clone()
+        };
+        let text = encode_event(&traced);
+        assert_eq!(trace_of(&text[..TRACE_PREFIX]), traced.trace);
+        assert_eq!(decode_event(&text).expect("readable"), traced);
+        assert_eq!(trace_of(&encode_event(&event)[..TRACE_PREFIX]), None);
     }
 
     #[test]

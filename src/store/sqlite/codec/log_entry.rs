@@ -44,6 +44,37 @@ pub fn log_row(entry: &LogEntry) -> Option<LogRow> {
             detail: Some(micros(*until).to_string()),
             ..row
         }),
+        LogEntry::Arrived {
+            step,
+            at,
+            number,
+            event,
+        } => Some(LogRow {
+            kind: "arrived",
+            step: Some(step.clone()),
+            number: Some(*number),
+            at: micros(*at),
+            detail: Some(event.to_string()),
+            ..row
+        }),
+        LogEntry::Answered {
+            step,
+            at,
+            answer,
+            by,
+        } => Some(LogRow {
+            kind: "answered",
+            step: Some(step.clone()),
+            at: micros(*at),
+            detail: Some(json!({"answer": answer, "by": by}).to_string()),
+            ..row
+        }),
+        LogEntry::Expired { step, at } => Some(LogRow {
+            kind: "expired",
+            step: Some(step.clone()),
+            at: micros(*at),
+            ..row
+        }),
         LogEntry::Revived { at } => Some(LogRow {
             kind: "retried",
             at: micros(*at),
@@ -74,6 +105,9 @@ pub fn log_row(entry: &LogEntry) -> Option<LogRow> {
 /// `effect` in the detail of a failed attempt that changed nothing. Entries of older versions have no `effect`.
 const WITHOUT_EFFECT: &str = "none";
 
+/// `true` in the detail of a failed attempt while its receiver counted as down; otherwise the key is missing.
+const DURING_OUTAGE: &str = "during_outage";
+
 fn outcome_row(outcome: &CallResult) -> (&'static str, String) {
     match outcome {
         Ok(Reply { value: result }) => ("succeeded", result.to_string()),
@@ -83,11 +117,15 @@ fn outcome_row(outcome: &CallResult) -> (&'static str, String) {
             retry_after,
             status,
             effect,
+            during_outage,
         }) => {
             let after = retry_after.map(duration_micros);
             let mut detail = json!({"message": message, "retryable": retryable, "retry_after": after, "status": status});
             if *effect == CallEffect::None {
                 detail["effect"] = WITHOUT_EFFECT.into();
+            }
+            if *during_outage {
+                detail[DURING_OUTAGE] = true.into();
             }
             ("failed", detail.to_string())
         }
@@ -117,6 +155,29 @@ pub fn log_entry(row: &SqlRow<'_>) -> rusqlite::Result<LogEntry> {
                 error: json(&error, "log of a run").map_err(in_detail)?,
             }
         }
+        "arrived" => {
+            let event: String = row.get(6)?;
+            LogEntry::Arrived {
+                step: row.get(1)?,
+                at,
+                number: row.get(2)?,
+                event: json(&event, "log of a run").map_err(in_detail)?,
+            }
+        }
+        "answered" => {
+            let detail: String = row.get(6)?;
+            let mut detail = json(&detail, "log of a run").map_err(in_detail)?;
+            LogEntry::Answered {
+                step: row.get(1)?,
+                at,
+                answer: detail["answer"].as_str().unwrap_or_default().to_owned(),
+                by: detail["by"].take(),
+            }
+        }
+        "expired" => LogEntry::Expired {
+            step: row.get(1)?,
+            at,
+        },
         "started" => LogEntry::Started {
             step: row.get(1)?,
             number: row.get(2)?,
@@ -156,6 +217,7 @@ fn read_outcome(outcome: &str, detail: &str) -> Result<CallResult, RowError> {
                 true => CallEffect::None,
                 false => CallEffect::Possible,
             },
+            during_outage: detail[DURING_OUTAGE] == true,
         })
     };
     match outcome {
@@ -199,7 +261,16 @@ mod tests {
             ..CallFailure::transient("reach it")
         };
         assert_eq!(read("failed", detail), Err(failure.clone()));
-        assert_eq!(outcome_row(&Err(failure)), ("failed", detail.to_owned()));
+        assert_eq!(
+            outcome_row(&Err(failure.clone())),
+            ("failed", detail.to_owned())
+        );
+        let probe = CallFailure {
+            during_outage: true,
+            ..failure.clone()
+        };
+        let (outcome, detail) = outcome_row(&Err(probe.clone()));
+        assert_eq!(read(outcome, &detail), Err(probe));
         let before_statuses = r#"{"message":"reach it","retryable":false,"retry_after":null}"#;
         assert_eq!(
             read("failed", before_statuses),

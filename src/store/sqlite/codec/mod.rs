@@ -56,13 +56,26 @@ pub fn error(text: Option<&str>) -> Result<Value, RowError> {
     text.map_or(Ok(Value::Null), |text| json(text, "error of a run"))
 }
 
-/// From the columns state, why, gate, due.
+/// From the columns state, why, gate, due. The column `gate` of a parked run names what is suspended,
+/// that of an awaiting run its step.
 pub fn state(
     word: &str,
     why: Option<String>,
     gate: Option<String>,
     due: Option<i64>,
 ) -> Result<RunState, RowError> {
+    if let ("retrying", Some(on)) = (word, &gate) {
+        return Ok(RunState::Parked {
+            on: on.clone(),
+            why: why.unwrap_or_default(),
+        });
+    }
+    if let ("waiting", Some(step)) = (word, &gate) {
+        return Ok(RunState::Awaiting {
+            step: step.clone(),
+            until: due.map_or(Timestamp::UNIX_EPOCH, time),
+        });
+    }
     if let ("retrying", Some(why), Some(due)) = (word, &why, due) {
         return Ok(RunState::Limited {
             until: time(due),

@@ -86,7 +86,7 @@ pub const CAUSE: &str = "
         AND CASE WHEN r.writes IS NOT NULL THEN EXISTS (
             SELECT 1 FROM json_each(r.writes) w
             WHERE (?3 IS NULL OR json_extract(w.value, '$.actor') = ?3) AND EXISTS (
-                -- The run itself, or its `on_dead` run, which belongs to the same event.
+                -- The run itself, or its notice, which belongs to the same event.
                 SELECT 1 FROM runs o
                 WHERE CASE json_extract(w.value, '$.flow')
                     WHEN 'rule' THEN o.id = r.id
@@ -250,7 +250,7 @@ impl WriteTransaction<'_> {
                 run.0 as i64,
                 micros(now).saturating_add(within)
             ])?;
-        self.queue_on_dead(run, now)
+        self.report_held(run, now)
     }
 }
 
@@ -266,7 +266,7 @@ pub fn encode_writes(guard: &LoopGuard) -> String {
     let writes = guard.writes.iter().map(|write| {
         let flow = match write.flow {
             WritingFlow::Rule => "rule",
-            WritingFlow::OnDead => "on_dead",
+            WritingFlow::Notice => "on_dead",
         };
         json!({ "steps": step_pattern(&write.path), "actor": write.actor, "flow": flow })
     });

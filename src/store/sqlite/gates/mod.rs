@@ -2,6 +2,7 @@
 //! recorded and released. The decision itself is a pure function of the gate.
 
 pub mod causation;
+pub mod series;
 pub mod window;
 
 use jiff::Timestamp;
@@ -24,21 +25,21 @@ impl WriteTransaction<'_> {
         queue: i64,
         checks: &[GateCheck],
         (debounce, window): (Option<DebounceCheck<'_>>, Option<&OpenWindow>),
-        now: Timestamp,
+        (received, now): (Timestamp, Timestamp),
     ) -> Result<Option<RunState>, StoreError> {
         let except = window.map(|window| window.gathering.run);
         for check in checks {
-            let suppressed = match (check.kind, debounce, window) {
-                (GateKind::Debounce { .. }, Some(debounce), Some(window)) => {
-                    joins(&debounce, &window.gathering)
+            let suppressed = match &check.kind {
+                GateKind::During(_) => check.decide_during(received).and_then(suppressed),
+                GateKind::Debounce { .. } => {
+                    let open = debounce.zip(window);
+                    open.and_then(|(debounce, window)| joins(&debounce, &window.gathering))
                 }
-                (GateKind::Debounce { .. }, _, _) => None,
-                (GateKind::Dedupe | GateKind::Throttle { .. }, _, _) => {
+                // Decided behind all others.
+                GateKind::Series(_) => None,
+                GateKind::Dedupe | GateKind::Throttle { .. } => {
                     let history = gate_history(self.connection, queue, check, except, now)?;
-                    match check.decide(&history) {
-                        GateDecision::Admit => None,
-                        GateDecision::Suppress { why } => Some(why),
-                    }
+                    suppressed(check.decide(&history))
                 }
             };
             if let Some(why) = suppressed {
@@ -57,11 +58,8 @@ impl WriteTransaction<'_> {
         run: RunId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for check in checks
-            .iter()
-            .filter(|check| DebounceCheck::from_gate_check(check).is_none())
-        {
-            let until = micros(now).saturating_add(codec::duration_micros(check.window));
+        for check in checks.iter().filter(|check| check.kind.counts_runs()) {
+            let until = micros(check.window.after(now));
             self.connection
                 .prepare_cached("INSERT INTO gate_admissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
                 .execute(params![
@@ -90,6 +88,14 @@ impl WriteTransaction<'_> {
             .prepare_cached("DELETE FROM gate_admissions WHERE run = ?1")?
             .execute([run])?;
         Ok(())
+    }
+}
+
+/// Why a decision suppresses a run; `None` if it admits it.
+fn suppressed(decision: GateDecision) -> Option<String> {
+    match decision {
+        GateDecision::Admit => None,
+        GateDecision::Suppress { why } => Some(why),
     }
 }
 

@@ -187,6 +187,17 @@ impl WriteTransaction<'_> {
         rows.collect()
     }
 
+    /// The same without the events of a count or a sequence, which have runs of their own.
+    pub fn collected_events(&self, run: i64) -> rusqlite::Result<Vec<i64>> {
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM windows WHERE run = ?1 AND substr(value, 1, 1) = '#')";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        match statement.query_row([run], |row| row.get(0))? {
+            true => Ok(Vec::new()),
+            false => self.window_events(run),
+        }
+    }
+
     /// What a run's flow reads under `events`: at least its own event, if it reads any.
     pub fn events_of(
         &mut self,

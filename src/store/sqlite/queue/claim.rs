@@ -129,7 +129,8 @@ impl WriteTransaction<'_> {
         };
         due.sort_unstable();
         let runs: Vec<i64> = due.into_iter().map(|(_, run)| run).collect();
-        self.wake_runs(&runs, now)
+        let since = *self.state.receiving_since.get_or_insert(now);
+        self.wake_runs(&runs, now, since)
     }
 
     /// Sorts runs by the order in which they were queued; those that do not exist are left out.
@@ -146,13 +147,21 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Queues those of the runs whose time has come.
-    pub fn wake_runs(&mut self, runs: &[i64], now: Timestamp) -> Result<(), StoreError> {
+    /// Queues those of the runs whose time has come. Events have been received without a gap since `since`.
+    pub fn wake_runs(
+        &mut self,
+        runs: &[i64],
+        now: Timestamp,
+        since: Timestamp,
+    ) -> Result<(), StoreError> {
         let sql = "SELECT 1 FROM runs WHERE id = ?1 AND due <= ?2";
         for run in runs {
             let due = self.connection.prepare_cached(sql)?;
             if { due }.exists([*run, micros(now)])? {
-                self.transition(RunId(*run as u64), &RunState::Queued, now)?;
+                let run = RunId(*run as u64);
+                if !self.expire(run, now, since)? {
+                    self.transition(run, &RunState::Queued, now)?;
+                }
             }
         }
         Ok(())
@@ -183,6 +192,7 @@ impl WriteTransaction<'_> {
 
     /// Makes a run running. `None` if it cannot be loaded: it is held, and the others continue.
     fn start(&mut self, run: i64, now: Timestamp) -> Result<Option<ClaimedRun>, StoreError> {
+        self.log_inbox(run)?;
         match self.load(run) {
             Ok(mut claimed) => {
                 let queue = self.queue(&claimed.rule.name)?;
@@ -208,20 +218,24 @@ impl WriteTransaction<'_> {
 
     fn load(&mut self, run: i64) -> Result<ClaimedRun, RowLoadError> {
         let load_error = RowLoadError::in_part("run");
-        let (event, rule, generation, error): (i64, i64, u32, Option<String>) = self
-            .connection
-            .prepare_cached("SELECT event, rule, generation, error FROM runs WHERE id = ?1")
-            .and_then(|mut statement| {
-                statement.query_row([run], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        let sql = "SELECT event, rule, generation, error, planned, changed FROM runs WHERE id = ?1";
+        let (event, rule, generation, error, times): (i64, i64, u32, Option<String>, [i64; 2]) =
+            self.connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| {
+                    statement.query_row([run], |row| {
+                        let times = [row.get(4)?, row.get(5)?];
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, times))
+                    })
                 })
-            })
-            .map_err(&load_error)?;
+                .map_err(&load_error)?;
         let (event, rule) = (self.event(event)?, self.rule(rule)?);
         Ok(ClaimedRun {
             id: RunId(run as u64),
             // Set with the start.
             claim: ClaimId(0),
+            planned: codec::time(times[0]),
+            queued: codec::time(times[1]),
             events: match error {
                 None => self.events_of(run, &rule, &event)?,
                 Some(_) => Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use crate::store::sqlite::codec;
+use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::{RevisionId, RunRecord, RunStatus, StoreError};
 use flowtrigger_core::run::{RunId, RunState, STATES};
@@ -137,7 +137,15 @@ impl WriteTransaction<'_> {
         Ok(due.map(codec::time))
     }
 
-    /// When the run was queued that has been queued longest.
+    pub fn has_queued_before(&self, time: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM runs WHERE state = 'queued' AND changed < ?1 LIMIT 1";
+        Ok(self
+            .connection
+            .prepare_cached(sql)?
+            .exists([micros(time)])?)
+    }
+
+    /// When the queued run was queued that was planned first: for one look at an index.
     pub fn oldest_queued_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let since: Option<i64> = self
             .connection

@@ -12,8 +12,12 @@ use flowtrigger_core::run::RunId;
 /// Crashes with only this run running, before it is held.
 const MAX_CRASHES: i64 = 3;
 
-/// Queues the runs that were running, or holds them.
-pub fn recover(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<RecoveryReport> {
+/// Queues the runs that were running, or holds them. With `traces`, those that it holds are noted for the exporter.
+pub fn recover(
+    connection: &mut Connection,
+    now: Timestamp,
+    traces: bool,
+) -> rusqlite::Result<RecoveryReport> {
     let transaction = connection.transaction()?;
     let running: Vec<i64> = {
         let mut statement = transaction.prepare("SELECT id FROM runs WHERE state = 'running'")?;
@@ -34,6 +38,10 @@ pub fn recover(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<
         let id = RunId(run as u64);
         if crashes >= MAX_CRASHES {
             quarantine(&transaction, run, now)?;
+            if traces {
+                let sql = "INSERT OR IGNORE INTO untraced_runs (ended, run) VALUES (?1, ?2)";
+                transaction.execute(sql, params![micros(now), run])?;
+            }
             report.quarantined.push(id);
         } else {
             transaction.execute(

@@ -1,13 +1,12 @@
 //! Changes a run's state and everything that depends on it in one transaction: lane, debounce window, gate
-//! admissions, `on_dead` run, redaction. Which run is claimed next is decided in `claim`.
+//! admissions, notice by `on_dead`, redaction. Which run is claimed next is decided in `claim`.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::store::sqlite::codec::micros;
-use crate::store::sqlite::commit::NewRun;
 use crate::store::sqlite::transaction::WriteTransaction;
-use crate::store::{Advance, RunStatus, StoreError, on_dead_run};
+use crate::store::{Advance, RunStatus, StoreError};
 use flowtrigger_core::run::{LogEntry, RunId, RunState, STATES};
 
 /// What a transition needs to know of a run.
@@ -32,7 +31,12 @@ impl WriteTransaction<'_> {
             return Ok(());
         }
         self.append_log(run, &advance.entries)?;
+        self.set_deadlines(run, &advance.entries)?;
         match &advance.state {
+            // What the run waits for came before.
+            Some(RunState::Awaiting { step, .. }) if self.has_unlogged(run, step)? => {
+                self.transition(run, &RunState::Queued, now)
+            }
             Some(state) => self.transition(run, state, now),
             None => Ok(()),
         }
@@ -75,7 +79,7 @@ impl WriteTransaction<'_> {
                 id,
                 to.as_str(),
                 to.why(),
-                to.gate(),
+                to.gate().or(to.parked_on()).or(to.awaited()),
                 ready,
                 to.due().map(micros),
                 micros(now)
@@ -94,40 +98,14 @@ impl WriteTransaction<'_> {
             self.close_window(id)?;
         }
         if matches!(to, RunState::Dead { .. }) {
-            self.queue_on_dead(run, now)?;
+            self.report_dead(run, now)?;
         }
         if to.gives_back() {
             self.release_dedupe(id)?;
         }
+        self.close_waiters(run, to, now)?;
+        self.note_untraced(run, to, now)?;
         self.redact_after(run, to)
-    }
-
-    /// Queues the `on_dead` run of a dead run, or of one that the loop guard holds, if its rule has that flow.
-    pub fn queue_on_dead(&mut self, run: RunId, now: Timestamp) -> Result<(), StoreError> {
-        let Some(on_dead) = self.record(run)?.as_ref().and_then(on_dead_run) else {
-            return Ok(());
-        };
-        let (event, rule, queue): (i64, i64, i64) = self.connection.query_row(
-            "SELECT event, rule, queue FROM runs WHERE id = ?1",
-            [run.0 as i64],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
-        self.write_run(&NewRun {
-            event,
-            rule,
-            queue,
-            generation: on_dead.generation,
-            replay: None,
-            lane: None,
-            state: &on_dead.state,
-            error: Some(on_dead.error.to_string()),
-            checks: None,
-            lineage: on_dead.lineage,
-            actors: None,
-            writes: None,
-            now,
-        })?;
-        Ok(())
     }
 
     /// Queues a dead, held or cancelled run again, last in its lane.
@@ -149,6 +127,7 @@ impl WriteTransaction<'_> {
         self.state
             .count_transition(position.queue, Some(from), "queued");
         self.enqueue(run.0 as i64, position.queue, position.lane.as_deref())?;
+        self.reopen_waiters(run)?;
         self.status(run)
     }
 

@@ -104,7 +104,7 @@ fn until(deadline: &Mutex<Instant>) -> std::sync::MutexGuard<'_, Instant> {
     deadline.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connect(database: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(database: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
@@ -127,7 +127,7 @@ fn settled(connection: Connection) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn uri(database: &Path, settings: &str) -> String {
+pub(super) fn uri(database: &Path, settings: &str) -> String {
     let path = database.to_string_lossy();
     let mut text = String::from("file:");
     for letter in path.chars() {

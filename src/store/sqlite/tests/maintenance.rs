@@ -15,6 +15,7 @@ fn revision(text: &str) -> Revision {
         files: vec![("a.yaml".into(), text.into())],
         config: Arc::default(),
         settings: StoreSettings::default(),
+        awaited: Vec::new(),
     }
 }
 
@@ -93,6 +94,45 @@ async fn an_unreferenced_revision_is_deleted_with_its_texts() {
     assert_eq!(folder.rows(&format!("{texts}'old'")), 0);
     assert_eq!(folder.rows(&format!("{texts}'used'")), 1);
     assert_eq!(folder.rows(&format!("{texts}'39'")), 1);
+}
+
+#[tokio::test]
+async fn the_revision_in_force_is_kept_also_if_it_is_not_the_newest() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
+    let old = store.set_revision(revision("old")).await.unwrap();
+    let newer = store.set_revision(revision("newer")).await.unwrap();
+    assert_eq!(store.set_revision(revision("old")).await.unwrap(), old);
+    drop(store);
+    // A command that opens the store brings no revision into force.
+    let (store, _) = folder.open();
+    for _ in 0..MANY_TICKS {
+        tick(&store).await;
+    }
+    let kept = |id: RevisionId| format!("SELECT count(*) FROM revisions WHERE id = {}", id.0);
+    assert_eq!(folder.rows(&kept(old)), 1);
+    assert_eq!(folder.rows(&kept(newer)), 0);
+}
+
+#[tokio::test]
+async fn deliveries_of_a_failed_commit_count_as_lost() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
+    let put = || {
+        let id = store.next_delivery();
+        store.record_delivery(Delivery {
+            id,
+            ..accepted("desk", "e1")
+        });
+    };
+    put();
+    rolled_back(&store, |transaction| transaction.write_deliveries()).await;
+    let (written, lost) = store.delivered();
+    // A tick may have written it first.
+    assert_eq!(written + lost, 1);
+    put();
+    store.flush().await.unwrap();
+    assert_eq!(store.delivered(), (written + 1, lost));
 }
 
 #[tokio::test]

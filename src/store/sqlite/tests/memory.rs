@@ -25,7 +25,9 @@ async fn tick(store: &SqliteStore) {
 
 #[tokio::test]
 async fn conforms() {
-    conformance::suite(|| in_memory(StoreSettings::in_memory())).await;
+    let mut settings = StoreSettings::in_memory();
+    settings.limits.notice_every = StoreSettings::default().limits.notice_every;
+    conformance::suite(|| in_memory(settings.clone())).await;
     assert!(!in_memory(StoreSettings::in_memory()).is_durable());
 }
 
@@ -86,6 +88,7 @@ async fn configured_limits_and_texts_do_not_apply_in_memory() {
         files: vec![("a.yaml".into(), "text".into())],
         config: Arc::default(),
         settings: StoreSettings::default(),
+        awaited: Vec::new(),
     };
     (
         revision.settings.limits.backlog,

@@ -9,6 +9,7 @@ use crate::store::conformance::loop_check;
 use crate::store::history::{ArchiveFilter, EventQuery, EventRow, EventSelector};
 use flowtrigger_core::gate::{GateCheck, GateDecision, GateKind};
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure, CallResult, Reply};
+use flowtrigger_core::schedule::ScheduledDuration;
 
 /// The first version that had all tables. Its rows are written here; those of later versions are made from them.
 const FIRST: usize = 3;
@@ -236,6 +237,7 @@ async fn runs_are_found_with_their_logs_and_rules() {
             retry_after: None,
             status: None,
             effect: CallEffect::Possible,
+            during_outage: false,
         });
         let log = [
             attempt(1, later(0), failed),
@@ -292,8 +294,9 @@ async fn windows_and_gates_are_as_before() {
         assert_eq!((window.run, window.events), (RunId(5), 2));
         let check = GateCheck {
             kind: GateKind::Dedupe,
-            window: Duration::from_secs(60),
+            window: ScheduledDuration::always(Duration::from_secs(60)),
             value: "ticket.id 7".into(),
+            time: None,
         };
         let facts = history.gate_history("a", &check, None, later(30)).unwrap();
         assert_eq!(facts.oldest, Some((RunId(1), later(1))));

@@ -1,12 +1,16 @@
 //! Tests of the SQLite store beyond the conformance suite: restarts, limits, damage. They read rows from the
 //! file, and nothing from the inside of the store.
 
+mod awaiting;
+mod backup;
 mod claims;
+mod counting;
 mod exchanges;
 mod maintenance;
 mod memory;
 mod migration;
 mod migration_steps;
+mod notices;
 mod query_plans;
 mod recovery;
 mod replay;
@@ -25,7 +29,7 @@ use super::*;
 use crate::store::SqliteHistory;
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
 use crate::store::sql::history;
-use crate::store::{ArrivalKind, ReplayMark};
+use crate::store::{ArrivalKind, RecoveryReport, ReplayMark, StoreSettings};
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::call_result::{CallEffect, CallFailure};
 use flowtrigger_core::run::{Attempt, LogEntry, RunState};
@@ -120,6 +124,7 @@ async fn everything_is_there_after_a_restart() {
             retry_after: Some(Duration::from_secs(9)),
             status: None,
             effect: CallEffect::Possible,
+            during_outage: false,
         }),
     });
     let until = now() + Duration::from_secs(5);
@@ -293,6 +298,7 @@ async fn equal_revisions_are_stored_once() {
         ],
         config: Arc::default(),
         settings: StoreSettings::default(),
+        awaited: Vec::new(),
     };
     let first = store.set_revision(revision("one")).await.unwrap();
     let second = store.set_revision(revision("two")).await.unwrap();

@@ -38,6 +38,10 @@ async fn finding_due_runs_uses_an_index() {
     for (sql, index) in [
         (queue::claim::DUE, "runs USING INDEX runs_due (due<?)"),
         (
+            traces::UNTRACED,
+            "untraced_runs USING PRIMARY KEY (ended<?)",
+        ),
+        (
             gates::window::OPEN,
             "windows USING INDEX windows_open (queue=? AND value=?)",
         ),
@@ -248,6 +252,10 @@ async fn what_pages_read_uses_an_index() {
         (
             history::receivers::WAITING,
             "exchanges USING COVERING INDEX exchanges_by_run (run=?)",
+        ),
+        (
+            history::queue::UNFINISHED_BY_RULE,
+            "r USING INDEX runs_by_state (state=?)",
         ),
         (
             minutes::SINCE,

@@ -6,6 +6,7 @@ use super::*;
 use crate::store::{ArrivalKind, History, IncomingEvent, ReplayMark};
 use flowtrigger_core::gate::{DebounceKeep, GateCheck, GateKind};
 use flowtrigger_core::run::call_result::Reply;
+use flowtrigger_core::schedule::ScheduledDuration;
 
 fn later(seconds: i64) -> Timestamp {
     now() + SignedDuration::from_secs(seconds)
@@ -21,8 +22,9 @@ fn gathered(id: &str, seconds: i64) -> IncomingEvent {
             at_most: None,
             keep: DebounceKeep::All,
         },
-        window: Duration::from_secs(60),
+        window: ScheduledDuration::always(Duration::from_secs(60)),
         value: String::new(),
+        time: None,
     }];
     arrival
 }

@@ -67,6 +67,7 @@ pub fn lower(
         method: method?,
         url,
         connection: connection.map(|connection| connection.name.clone()),
+        tls: connection.and_then(|connection| connection.tls.clone()),
         query: query?,
         headers,
         body: body?,

@@ -27,6 +27,8 @@ use crate::language::template::json::JsonTemplate;
 use crate::language::template::{Escape, Template};
 use crate::path::{Path, PathKind, PathSegment, Root};
 use crate::run::retry::RetryPolicy;
+use crate::run::step_retry::StepRetry;
+use crate::schedule::ScheduledDuration;
 
 /// The default timeout of a request.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -95,7 +97,10 @@ impl FlowLowering<'_> {
         Some(Step {
             name: state.name.text.clone(),
             at: state.name.at,
-            settings: cx.cache.settings.share(settings(&action, timeout)),
+            settings: cx
+                .cache
+                .settings
+                .share(settings(&action, timeout, state.catch().is_some())),
             action,
             next: next?,
             catch: catch?.map(Box::new),
@@ -133,9 +138,9 @@ impl FlowLowering<'_> {
                 on_failure: OnFailure::Stop,
                 flow: lower(each, self.bundle, cx)?,
             })),
-            StateKind::Wait { seconds, .. } => {
-                Action::Wait(Wait::For(Duration::from_secs(*seconds)))
-            }
+            StateKind::Wait { seconds, .. } => Action::Wait(Wait::For(ScheduledDuration::always(
+                Duration::from_secs(*seconds),
+            ))),
             StateKind::Pass { result, .. } => Action::Set(match result {
                 Some(result) => JsonTemplate::Value(Arc::new(result.to_json())),
                 None => JsonTemplate::Field(Arc::new(root_path())),
@@ -193,7 +198,10 @@ impl FlowLowering<'_> {
         self.fallbacks.push(Step {
             name: format!("{name} without a default"),
             at: state.name.at,
-            settings: cx.cache.settings.share(settings(&action, DEFAULT_TIMEOUT)),
+            settings: cx
+                .cache
+                .settings
+                .share(settings(&action, DEFAULT_TIMEOUT, false)),
             action,
             next: None,
             catch: None,
@@ -223,12 +231,15 @@ impl FlowLowering<'_> {
     }
 }
 
-fn settings(action: &Action, timeout: Duration) -> StepSettings {
-    let requests = action.request().is_some();
+fn settings(action: &Action, timeout: Duration, is_caught: bool) -> StepSettings {
+    let retry = StepRetry::of_all(match action.request() {
+        Some(_) => RetryPolicy::of_requests(),
+        None => RetryPolicy::of_commands(),
+    });
     StepSettings {
-        retry: match requests {
-            true => RetryPolicy::of_requests(),
-            false => RetryPolicy::of_commands(),
+        retry: match is_caught {
+            true => retry.caught(),
+            false => retry,
         },
         timeout,
         keep: KeepOutput::default(),

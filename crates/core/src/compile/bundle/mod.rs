@@ -21,7 +21,7 @@ use crate::compile::bundle::check::accounts::AccountGaps;
 use crate::compile::bundle::named_flows::named_flows;
 use crate::compile::cache::CompileCache;
 use crate::compile::compiler::Compiler;
-use crate::compile::event_pattern::{lower_source, lower_types};
+use crate::compile::event_pattern::{lower_listed_types, lower_source};
 use crate::compile::flow::named_flows::NamedFlow;
 use crate::compile::{self_trigger, write_targets};
 use crate::config::Config;
@@ -31,11 +31,11 @@ use crate::document::suggest;
 use crate::document::{Node, Yaml};
 use crate::event::catalogue::event_type::EventType;
 use crate::event::format::type_name::ResolvedType;
+use crate::event::type_pattern::TypePattern;
 use crate::flow::bundle_document::is_wrapped;
 use crate::flow::step;
 use crate::language::condition::Condition;
 use crate::language::event_fields::{EventFields, EventTypes};
-use crate::rule::event_pattern::TypePattern;
 use crate::rule::version::{IncludedDocument, RuleVersion};
 use crate::rule::{Lane, Rule};
 
@@ -165,8 +165,8 @@ fn lower_trigger<'b>(
 ) -> JobSpecTrigger<'b> {
     let source = lower_source(&spec.event_source, cx);
     let types = match check_single_type(&spec.event_type, cx.diagnostics()) {
-        true => lower_unlisted(&spec.event_type, source.as_deref(), cx)
-            .or_else(|| lower_types(&spec.event_type, source.as_deref(), cx)),
+        true => lower_unwrapped(&spec.event_type, source.as_deref(), cx)
+            .or_else(|| lower_listed_types(&spec.event_type, source.as_deref(), cx)),
         false => None,
     };
     let fields = match &types {
@@ -259,9 +259,9 @@ fn check_single_type(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     false
 }
 
-/// Returns the pattern of a Zendesk type whose family is not in the catalogue, such as
-/// `zen:event-type:agent.state_changed`. ZIS has more families than the catalogue.
-fn lower_unlisted(
+/// Returns the pattern of a Zendesk type whose events ZIS does not wrap, such as
+/// `zen:event-type:agent.state_changed`. ZIS has more of them than the catalogue.
+fn lower_unwrapped(
     node: &Node,
     source: Option<&str>,
     cx: &mut Compiler<'_>,
@@ -278,20 +278,22 @@ fn lower_unlisted(
         return Some([TypePattern::Name(declared.name.clone())].into());
     }
     let of_support = catalogue.matching("support", "*").into_iter();
-    let families: Vec<&str> = of_support.map(EventType::family).collect();
+    let families = of_support.map(EventType::family);
+    let families: Vec<&str> = families.filter(|of| is_wrapped("support", of)).collect();
     let near = catalogue.nearest("support", text);
-    let same_name = near.is_some_and(|near| {
+    let wrapped = near.filter(|near| is_wrapped("support", &near.name));
+    let same_name = wrapped.is_some_and(|near| {
         let short = near.name.split_once('.').map(|(_, short)| short);
         short.is_some_and(|short| short.eq_ignore_ascii_case(name))
     });
-    let meant = suggest::nearest(family, families.iter().copied()).is_some() || same_name;
+    let meant = suggest::nearest(family, families.iter().copied()).is_some()
+        || same_name
+        || near.is_some_and(|near| near.is_misspelt_as(text));
     if meant || name.is_empty() || text.contains(' ') {
         return None;
     }
     cx.names.fields = EventFields::Open;
-    let message = format!(
-        "`{family}` is not in the catalogue, so the name of the type and its fields are not checked"
-    );
+    let message = format!("`{tag}` is not in the catalogue, so its fields are not checked");
     let help = format!(
         "it starts for the event webhook type that rules call `{tag}`; `$.input` is the body of the webhook; to declare the type, add `{{ source: support, name: {webhook} }}` to `event_types` in flowtrigger.yaml"
     );
@@ -330,21 +332,27 @@ fn rule(
 ) -> Option<Rule> {
     let name = rule_name(&bundle.integration, &trigger.spec.name.text);
     let on_dead = cx.cache.default_on_dead.clone();
+    let on_outage = cx.cache.on_outage.clone();
+    let notices = [on_dead.as_deref(), on_outage.as_deref()];
     let source = trigger.source?;
     let rule = Rule {
         at: trigger.spec.name.at,
         event_types: trigger.types?,
+        every: None,
         mode: Mode::Live.min(cx.config.mode),
         when: Condition::always(),
         vars: Arc::clone(&cx.names.in_scope.vars),
         lane: Lane::Key,
-        guard: write_targets::guard(&source, Some(&flow), on_dead.as_deref(), cx),
+        guard: write_targets::guard(&source, Some(&flow), notices, cx),
         event_source: source,
         gates: Vec::new(),
+        sequence: None,
         flow,
         on_dead,
+        on_outage,
         version: version.clone().of_rule(&name),
         has_tests: false,
+        awaits_events: false,
         name,
     };
     self_trigger::warn(&rule, cx.config, cx.diagnostics());

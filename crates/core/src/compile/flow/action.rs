@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::compile::compiler::Compiler;
-use crate::compile::flow::{choose, flow_call, for_each, outcome, set, wait};
+use crate::compile::flow::{choose, flow_call, for_each, outcome, set, wait, wait_for};
 use crate::document::Node;
 use crate::document::vocabulary::{Keyword, Vocabulary, duration, keyword, steps, words};
 use crate::flow::call::KeepOutput;
@@ -15,7 +15,7 @@ use crate::flow::step::{Action, OnCrash};
 use crate::flow::vocabulary::command::confine;
 use crate::flow::vocabulary::retry;
 use crate::language::names::StepOutput;
-use crate::run::retry::RetryPolicy;
+use crate::run::step_retry::StepRetry;
 
 /// One action, as a rule writes it.
 pub struct ActionSpec {
@@ -39,7 +39,7 @@ pub struct ActionSpec {
 
 /// The settings of a step that has none of its own.
 pub struct CallDefaults {
-    pub retry: fn() -> RetryPolicy,
+    pub retry: fn(&Node, &Compiler<'_>) -> StepRetry,
     /// The time limit, given the value of the action's key.
     pub timeout: fn(&Node, &Compiler<'_>) -> Duration,
     pub after_crash: AfterCrash,
@@ -80,6 +80,7 @@ const IN_FLOW: &[ActionSpec] = &[
     choose::CHOOSE,
     for_each::FOR_EACH,
     wait::ACTION,
+    wait_for::ACTION,
     flow_call::ACTION,
     outcome::SUCCEED,
     outcome::FAIL,

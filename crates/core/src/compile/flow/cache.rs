@@ -44,6 +44,8 @@ pub struct FlowInputs {
     /// Variables whose value the caller sets when the flow runs.
     pub parameters: BTreeSet<String>,
     pub locals: Vec<Local>,
+    /// The source of the rule's events, the default of awaited events.
+    pub source: Option<String>,
 }
 
 impl FlowInputs {
@@ -60,7 +62,9 @@ impl FlowInputs {
     fn equals(&self, other: &Self) -> bool {
         let same = |a: &Arc<Value>, b: &Arc<Value>| Arc::ptr_eq(a, b) || a == b;
         let vars = same(&self.base, &other.base) && same(&self.vars, &other.vars);
-        vars && self.parameters == other.parameters && self.locals == other.locals
+        vars && self.parameters == other.parameters
+            && self.locals == other.locals
+            && self.source == other.source
     }
 }
 

@@ -20,6 +20,7 @@ use crate::flow::vocabulary::command::{EXEC, EXEC_ACTION, SHELL_ACTION};
 use crate::language::resolver::NameResolver;
 use crate::language::template::{Escape, Template};
 use crate::run::retry::RetryPolicy;
+use crate::run::step_retry::StepRetry;
 
 impl CallKeys for ExecTemplate {
     const ACTIONS: &'static [ActionSpec] = &[
@@ -53,7 +54,7 @@ const fn command(
     ActionSpec {
         output: |keep| attempt_output(keep, &["status", "stdout", "stderr", "body", "truncated"]),
         call: Some(CallDefaults {
-            retry: RetryPolicy::of_commands,
+            retry: |_, _| StepRetry::of_all(RetryPolicy::of_commands()),
             timeout: |_, _| COMMAND_TIMEOUT,
             after_crash: AfterCrash::Chosen(OnCrash::Hold),
         }),

@@ -64,6 +64,7 @@ fn lower(name: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<FlowCall> {
         vars: Arc::clone(&vars),
         parameters,
         locals: event_locals(&cx.names),
+        source: cx.source.clone(),
     };
     let flow = lower_called(named, inputs, name.at, cx);
     Some(FlowCall {
@@ -92,6 +93,7 @@ pub fn lower_flow_name(name: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
         vars: Arc::clone(&cx.names.in_scope.vars),
         parameters: BTreeSet::new(),
         locals: cx.names.in_scope.locals.clone(),
+        source: cx.source.clone(),
     };
     let flow = match &named.body {
         NamedFlowBody::Compiled(flow) => {
@@ -118,6 +120,7 @@ pub fn lower_unused(named: &NamedFlow, cx: &mut Compiler<'_>) {
         vars: named.vars_over(&cx.names.in_scope.vars),
         parameters: parameters.map(|entry| entry.key.clone()).collect(),
         locals: Vec::new(),
+        source: None,
     };
     lower_isolated(named, inputs, cx, |cx| lower_body(body, cx));
 }

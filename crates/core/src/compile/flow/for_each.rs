@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::action::{ActionSpec, name};
 use crate::compile::flow::lower_steps;
+use crate::compile::flow::wait_for::{CannotWait, reject_waits};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::vocabulary::{steps, text, words};
@@ -248,10 +249,11 @@ fn lower_flow(step: &Node, at: Span, local: Local, cx: &mut Compiler<'_>) -> Opt
         let help = format!("to run a named flow for each item write `flow: [{{ flow: {name} }}]`");
         return cx.reject(Code::WrongType, flow.at, message, &help);
     }
-    cx.within(flow.at, |cx| {
+    let lowered = cx.within(flow.at, |cx| {
         cx.names.in_scope.locals.push(local);
         lower_steps(flow, "flow", cx)
-    })
+    })?;
+    reject_waits(&lowered, CannotWait::ForEach, cx).then_some(lowered)
 }
 
 fn concurrency() -> Value {

@@ -23,6 +23,7 @@ use crate::language::resolver::NameResolver;
 use crate::language::template::json::JsonTemplate;
 use crate::language::template::{Escape, Template};
 use crate::run::retry::RetryPolicy;
+use crate::run::step_retry::StepRetry;
 
 /// The default timeout of one attempt.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,7 +32,7 @@ impl CallKeys for HttpTemplate {
     const ACTIONS: &'static [ActionSpec] = &[ActionSpec {
         output: |keep| attempt_output(keep, &["status", "headers", "body", "truncated"]),
         call: Some(CallDefaults {
-            retry: RetryPolicy::of_requests,
+            retry,
             timeout,
             after_crash: AfterCrash::Repeats(
                 "a request always runs again after a crash, with the same `Idempotency-Key`; remove it here",
@@ -84,6 +85,7 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
         method: method?.unwrap_or(if body.is_some() { "POST" } else { "GET" }),
         url: url?,
         connection: connection.map(|connection| connection.name.clone()),
+        tls: connection.and_then(|connection| connection.tls.clone()),
         query: query?,
         headers,
         body,
@@ -91,6 +93,16 @@ fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<HttpTemplate> {
         expect: expect?,
         redirects: redirects?,
     })
+}
+
+/// Returns the default retries: those of the connection in an outage, and 5 attempts after other failures.
+fn retry(node: &Node, cx: &Compiler<'_>) -> StepRetry {
+    let connection = node.get("connection").and_then(Node::as_text);
+    StepRetry {
+        policy: RetryPolicy::of_requests(),
+        outages: Some(cx.config.outage_retry(connection)),
+        waits: true,
+    }
 }
 
 /// Returns the default timeout of one attempt: that of the connection, or 10s.

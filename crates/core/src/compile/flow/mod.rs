@@ -2,6 +2,7 @@
 //! A step must have exactly one action; settings without effect are errors.
 
 pub mod action;
+pub(crate) mod awaited_event;
 pub(crate) mod cache;
 pub(crate) mod call_stack;
 pub(crate) mod catch;
@@ -15,7 +16,8 @@ pub(crate) mod http;
 pub(crate) mod named_flows;
 pub mod on_dead;
 pub(crate) mod outcome;
-pub(crate) mod reachability;
+pub(crate) mod questions;
+mod reachability;
 pub(crate) mod request_url;
 pub(crate) mod script;
 pub(crate) mod set;
@@ -23,6 +25,7 @@ pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 pub(crate) mod wait;
+pub(crate) mod wait_for;
 
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::action::{ActionSpec, STEP, actions};
@@ -38,7 +41,7 @@ use crate::language::resolver::NameResolver;
 pub use crate::compile::flow::catch::lower_catch;
 pub use crate::compile::flow::flow_call::{lower_flow_name, lower_unused};
 pub use crate::compile::flow::headers::{inherit, reserved_header};
-pub use crate::compile::flow::on_dead::{lower_default_on_dead, lower_on_dead};
+pub use crate::compile::flow::on_dead::{lower_default_on_dead, lower_on_dead, lower_on_outage};
 
 pub fn lower_flow(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     lower_steps(node, "flow", cx)
@@ -65,6 +68,8 @@ fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
     };
     let mut steps: Vec<Option<Step>> = Vec::with_capacity(items.len());
     let held = cx.names.in_scope.held.len();
+    let answers = items.iter().filter_map(wait_for::answer_name);
+    cx.names.in_scope.answers.extend(answers);
     for (index, item) in items.iter().enumerate() {
         steps.push(lower_step(item, index + 1, cx));
     }
@@ -72,6 +77,7 @@ fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
     cx.names.in_scope.held.truncate(held);
     let steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
     reachability::warn(&steps, cx);
+    questions::check(&steps, items, cx);
     Some(Flow::in_order(steps))
 }
 
@@ -104,11 +110,13 @@ fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step>
     });
     let settings = settings::lower(node, found, cx);
     let catch = catch::lower_step_catch(node, found, cx);
+    let awaited = action.as_ref().and_then(Action::wait_for);
     if let Some(Some(name)) = &name {
         cx.names.in_scope.steps.push(KnownStep {
             name: name.clone(),
-            gives: step_output(node, found, settings.as_ref()),
+            gives: step_output(node, found, settings.as_ref(), action.as_ref()),
             ran: Execution::Certain,
+            event: awaited.and_then(|wait| wait_for::event_fields(wait, cx)),
         });
     }
     let (action, settings, catch) = (action?, settings?, catch?);
@@ -163,6 +171,7 @@ fn step_output(
     step: &Node,
     action: Option<FoundAction<'_>>,
     settings: Option<&StepSettings>,
+    lowered: Option<&Action>,
 ) -> StepOutput {
     let (Some(action), Some(settings)) = (action, settings) else {
         return StepOutput::Anything;
@@ -171,7 +180,12 @@ fn step_output(
         // After a failure its result is that of the steps under `catch`.
         return StepOutput::Anything;
     }
-    (action.spec.output)(settings.keep)
+    match lowered.and_then(Action::wait_for) {
+        Some(wait) => wait_for::output(wait),
+        // Its mistake is reported.
+        None if step.get("wait_for").is_some() => StepOutput::Anything,
+        None => (action.spec.output)(settings.keep),
+    }
 }
 
 /// Reports names that other tools use for `on_failure`, beside a `for_each`. Returns whether it did.

@@ -6,22 +6,24 @@ use std::time::Duration;
 use crate::compile::compiler::Compiler;
 use crate::compile::flow::FoundAction;
 use crate::compile::flow::action::{ActionSpec, AfterCrash, CallDefaults, actions};
-use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::config::retry::lower_policy;
+use crate::diagnostic::{Diagnostics, Report};
+use crate::document::Node;
 use crate::document::decode::Decode;
-use crate::document::{Node, Yaml};
 use crate::flow::call::KeepOutput;
 use crate::flow::step::{OnCrash, StepSettings};
 use crate::flow::vocabulary::RETRY;
+use crate::language::resolver::NameResolver;
 use crate::run::retry::RetryPolicy;
+use crate::run::step_retry::StepRetry;
 
 /// The default timeout of a command.
 pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
-const MAX_ATTEMPTS: u64 = 100;
 
 /// The settings of a step without a call, which have no effect.
 const NO_CALL: CallDefaults = CallDefaults {
-    retry: RetryPolicy::of_commands,
+    retry: |_, _| StepRetry::of_all(RetryPolicy::of_commands()),
     timeout: |_, _| COMMAND_TIMEOUT,
     after_crash: AfterCrash::Chosen(OnCrash::Rerun),
 };
@@ -37,10 +39,14 @@ pub fn lower(
     }
     let defaults = call.unwrap_or(&NO_CALL);
     let value = action.map_or(node, |action| &action.entry.value);
-    let (retry, timeout) = ((defaults.retry)(), (defaults.timeout)(value, cx));
+    let (retry, timeout) = ((defaults.retry)(value, cx), (defaults.timeout)(value, cx));
     let retry = match node.get("retry") {
-        Some(node) => lower_retry(node, retry, cx.diagnostics()),
+        Some(node) => lower_retry(node, retry.policy, &mut cx.names).map(StepRetry::of_all),
         None => Some(retry),
+    };
+    let retry = match node.get("catch") {
+        Some(_) => retry.map(StepRetry::caught),
+        None => retry,
     };
     let timeout = match node.get("timeout") {
         Some(node) => lower_timeout(node, cx.diagnostics()),
@@ -118,63 +124,22 @@ fn owners(setting: &str) -> String {
     }
 }
 
+/// Reads `retry` of a step. With `for` alone, only the time limits the attempts.
 fn lower_retry(
     node: &Node,
     default: RetryPolicy,
-    diagnostics: &mut Diagnostics,
+    names: &mut NameResolver<'_>,
 ) -> Option<RetryPolicy> {
-    if node.as_map().is_none() {
-        let message = format!("`retry` takes a mapping, found {}", node.kind());
-        return diagnostics.reject(
-            Code::WrongType,
-            node.at,
-            message,
-            "write `retry: { attempts: 3, backoff: 1s }`",
-        );
-    }
-    diagnostics.entries(node, &RETRY)?;
-    let attempts = match node.get("attempts") {
-        Some(node) => lower_attempts(node, diagnostics),
-        None => Some(default.attempts.max(3)),
+    const EXAMPLE: &str = "write `retry: { attempts: 3, backoff: 1s }`";
+    let attempts = match node.get("for") {
+        Some(_) => None,
+        None => default.attempts.map(|attempts| attempts.max(3)),
     };
-    let backoff = match node.get("backoff") {
-        Some(node) => diagnostics.duration(node, "backoff"),
-        None => Some(default.backoff),
+    let default = RetryPolicy {
+        attempts,
+        ..default
     };
-    let max_delay = match node.get("max_delay") {
-        Some(node) => diagnostics.duration(node, "max_delay"),
-        None => Some(default.max_delay.max(backoff?)),
-    };
-    let retry = RetryPolicy {
-        attempts: attempts?,
-        backoff: backoff?,
-        max_delay: max_delay?,
-    };
-    if retry.backoff > retry.max_delay {
-        let message = "`backoff` is longer than `max_delay`";
-        return diagnostics.reject_value(
-            node.at,
-            message,
-            "the first delay is `backoff`; make `max_delay` at least as long",
-        );
-    }
-    Some(retry)
-}
-
-fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
-    let number = match &node.value {
-        Yaml::Number(number) => number.as_u64().filter(|n| (1..=MAX_ATTEMPTS).contains(n)),
-        _ => None,
-    };
-    if number.is_none() {
-        let message = "`attempts` takes a number from 1 to 100";
-        diagnostics.invalid(
-            node.at,
-            message,
-            "the first attempt counts; 1 means no retry",
-        );
-    }
-    number.map(|n| u32::try_from(n).expect("the range fits"))
+    lower_policy(node, (&RETRY, EXAMPLE), &default, names)
 }
 
 fn lower_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {

@@ -1,15 +1,14 @@
 //! Lowers `debounce` of a rule: what it groups events by, its window, and the event that it keeps.
 //! Reports an `at_most` that is shorter than `quiet`.
 
-use std::time::Duration;
-
 use crate::compile::compiler::Compiler;
 use crate::compile::gates::{check_entries, lower_per, lower_window};
 use crate::diagnostic::{Diagnostics, Report};
 use crate::document::Node;
 use crate::document::suggest;
 use crate::gate::vocabulary::DEBOUNCE;
-use crate::gate::{DebounceKeep, Gate, GateKind, format_duration};
+use crate::gate::{DebounceKeep, Gate, GateKind, describe_time};
+use crate::schedule::ScheduledDuration;
 
 pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     check_entries(node, &DEBOUNCE, cx.diagnostics())?;
@@ -27,7 +26,7 @@ pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
         None => Some(DebounceKeep::Last),
     };
     let (window, at_most) = (quiet?, at_most?);
-    check_at_most(node, window, at_most, cx.diagnostics())?;
+    check_at_most(node, &window, at_most.as_ref(), cx.diagnostics())?;
     Some(Gate {
         kind: GateKind::Debounce {
             at_most,
@@ -41,18 +40,25 @@ pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
 /// Reports an `at_most` shorter than `quiet`: the window would always end at `at_most`.
 fn check_at_most(
     node: &Node,
-    quiet: Duration,
-    at_most: Option<Duration>,
+    quiet: &ScheduledDuration,
+    at_most: Option<&ScheduledDuration>,
     diagnostics: &mut Diagnostics,
 ) -> Option<()> {
-    let Some(at_most) = at_most.filter(|at_most| *at_most < quiet) else {
+    let is_shorter =
+        |at_most: &&ScheduledDuration| at_most.during == quiet.during && at_most.time < quiet.time;
+    let Some(at_most) = at_most.filter(is_shorter) else {
         return Some(());
     };
     let at = node.get("at_most").map_or(node.at, |node| node.at);
-    let (at_most, quiet) = (format_duration(at_most), format_duration(quiet));
+    let has_hours = quiet.during.is_some();
+    let (at_most, quiet) = (describe_time(at_most), describe_time(quiet));
     let message = format!("`at_most` is {at_most}, less than `quiet`, {quiet}");
+    let instead = match has_hours {
+        true => "`quiet` alone".to_owned(),
+        false => format!("`quiet: {at_most}` alone"),
+    };
     let help = format!(
-        "`at_most` limits how long `quiet` can be extended: write more than {quiet}, or `quiet: {at_most}` alone"
+        "`at_most` limits how long `quiet` can be extended: write more than {quiet}, or {instead}"
     );
     diagnostics.reject_value(at, message, &help)
 }

@@ -1,12 +1,14 @@
-//! Lowers `dedupe`, `debounce` and `throttle` of a rule to its gates, checked in this order.
+//! Lowers `during`, `dedupe`, `debounce`, `throttle` and `count` of a rule to its gates, checked in this order.
 //! Reports a window longer than `retention`, because the runs in it would be deleted too early.
 
+pub(crate) mod count;
 pub(crate) mod debounce;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::compile::compiler::Compiler;
+use crate::compile::gates::count::lower_count;
 use crate::compile::gates::debounce::lower_debounce;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
@@ -14,24 +16,31 @@ use crate::document::duration;
 use crate::document::vocabulary::Vocabulary;
 use crate::document::{Entry, Node, Yaml};
 use crate::gate::vocabulary::MAX_RUNS;
-use crate::gate::{DebounceKeep, Gate, GateKind, format_duration};
+use crate::gate::{DebounceKeep, Gate, GateKind, describe_time, format_duration};
+use crate::language::during::{REGULAR_HOURS, lower_during, lower_scheduled};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
 use crate::rule::vocabulary::JOBSPEC;
+use crate::schedule::{During, ScheduledDuration};
 
-use crate::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE};
+use crate::gate::vocabulary::{ABSENT, COUNT, DEBOUNCE, DEDUPE, SEQUENCE, SEQUENCE_STEP, THROTTLE};
 
 /// Lowers the gates of a rule, in the order in which they are checked. None after an error.
 pub fn lower(rule: &Node, cx: &mut Compiler<'_>) -> Option<Vec<Gate>> {
+    let during = rule.get("during").map(|node| lower_during_gate(node, cx));
     let dedupe = rule.get("dedupe").map(|node| lower_dedupe(node, cx));
     let debounce = rule.get("debounce").map(|node| lower_debounce(node, cx));
     let throttle = rule.get("throttle").map(|node| lower_throttle(node, cx));
-    let all = [dedupe, debounce, throttle];
+    let count = rule.get("count").map(|node| lower_count(node, rule, cx));
+    let all = [during, dedupe, debounce, throttle, count];
     all.into_iter().flatten().collect()
 }
 
-/// Whether a debounce keeps all events, or could be meant to, if it has mistakes.
+/// Whether a gate keeps all events, or could be meant to, if it has mistakes.
 pub fn keeps_all(rule: &Node) -> bool {
+    if rule.get("count").is_some() || rule.get("sequence").is_some() {
+        return true;
+    }
     let may_be = |entry: &&Entry| entry.key == "debounce" || JOBSPEC.get(&entry.key).is_none();
     let is_all = |keep: &Node| {
         let keep = keep.as_text().and_then(DebounceKeep::parse);
@@ -39,6 +48,19 @@ pub fn keeps_all(rule: &Node) -> bool {
     };
     let mut debounces = rule.as_map().into_iter().flatten().filter(may_be);
     debounces.any(|entry| entry.value.get("keep").is_some_and(is_all))
+}
+
+fn lower_during_gate(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
+    let during = lower_during(node, &mut cx.names)?;
+    if during.is_empty() {
+        let message = format!("the rule can never run: {}", during.never_again());
+        return cx.reject_value(node.at, message, REGULAR_HOURS);
+    }
+    Some(Gate {
+        kind: GateKind::During(during),
+        per: None,
+        window: ScheduledDuration::always(Duration::ZERO),
+    })
 }
 
 fn lower_dedupe(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
@@ -76,7 +98,7 @@ fn lower_throttle(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
 }
 
 /// Checks the keys of a gate. Reports another value with the mapping that was probably meant.
-fn check_entries(node: &Node, gate: &Vocabulary, diagnostics: &mut Diagnostics) -> Option<()> {
+pub fn check_entries(node: &Node, gate: &Vocabulary, diagnostics: &mut Diagnostics) -> Option<()> {
     if node.as_map().is_some() {
         return diagnostics.entries(node, gate).map(|_| ());
     }
@@ -101,6 +123,16 @@ fn suggest_mapping(node: &Node, gate: &Vocabulary) -> String {
             "write `debounce: {{ per: {path}, quiet: {} }}`",
             window.unwrap_or("10m")
         );
+    }
+    if gate.name == COUNT.name {
+        let path = path.as_deref().unwrap_or("ticket.requester_id");
+        return format!(
+            "write `count: {{ per: {path}, at_least: 3, in: {} }}`",
+            window.unwrap_or("1h")
+        );
+    }
+    if [SEQUENCE.name, SEQUENCE_STEP.name, ABSENT.name].contains(&gate.name) {
+        return suggest_sequence(gate);
     }
     if gate.name == DEDUPE.name {
         let path = path.as_deref().unwrap_or("ticket.id");
@@ -132,8 +164,19 @@ fn suggest_mapping(node: &Node, gate: &Vocabulary) -> String {
     }
 }
 
+fn suggest_sequence(part: &Vocabulary) -> String {
+    if part.name == SEQUENCE_STEP.name {
+        return "write `{ event_type: ticket.StatusChanged, when: { current: solved } }`".into();
+    }
+    if part.name == ABSENT.name {
+        return "write `absent: { event_type: ticket.CommentAdded }`".into();
+    }
+    "write `sequence: { per: ticket.id, in: 1d, steps: [{ event_type: … }, { event_type: … }] }`"
+        .into()
+}
+
 /// Reports a missing key of a gate, unless an unknown key was reported, which may be meant as this one.
-fn report_missing<T>(
+pub fn report_missing<T>(
     node: &Node,
     gate: &Vocabulary,
     key: &str,
@@ -148,6 +191,10 @@ fn report_missing<T>(
         "per" => {
             "add the field to compare, such as `per: ticket.id`; for all events of the rule together write `throttle: { limit: 1, in: 1h }`"
         }
+        "at_least" => "add the number of events, such as `at_least: 3`",
+        "steps" => {
+            "add the events in their order, such as `steps: [{ event_type: ticket.TicketCreated }, { event_type: ticket.StatusChanged }]`"
+        }
         "limit" => "add the maximum number of runs, such as `limit: 3`",
         "for" => "add the time, such as `for: 24h`",
         "quiet" => {
@@ -158,7 +205,11 @@ fn report_missing<T>(
     diagnostics.reject(Code::MissingKey, node.at, message, help)
 }
 
-fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Option<Arc<Path>> {
+pub fn lower_per(
+    node: &Node,
+    gate: &Vocabulary,
+    names: &mut NameResolver<'_>,
+) -> Option<Arc<Path>> {
     let text = match node.as_text() {
         Some(text) => text,
         None => {
@@ -181,6 +232,9 @@ fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Op
     if path.text == "event.id" {
         let message = match gate.name == DEBOUNCE.name {
             true => "`event.id` is different for every event, so no events are ever combined",
+            false if [COUNT.name, SEQUENCE.name].contains(&gate.name) => {
+                "`event.id` is different for every event, so each is counted alone"
+            }
             false => "`event.id` is different for every event, so this gate never suppresses a run",
         };
         let help = "redeliveries of an event start no run anyway; write `per: ticket.id`";
@@ -194,13 +248,13 @@ fn lower_window(
     gate: &Vocabulary,
     key: &str,
     cx: &mut Compiler<'_>,
-) -> Option<Duration> {
+) -> Option<ScheduledDuration> {
     let Some(node) = node.get(key) else {
         return report_missing(node, gate, key, cx.diagnostics());
     };
-    let window = cx.duration(node, key)?;
+    let window = lower_scheduled(node, key, &mut cx.names)?;
     let kept = cx.config.retention.keep_for;
-    if window.is_zero() {
+    if window.time.is_zero() {
         let help = format!(
             "a gate with no time has no effect; remove {}",
             match key {
@@ -211,10 +265,29 @@ fn lower_window(
         let message = format!("`{key}` must be more than 0");
         return cx.reject_value(node.at, message, &help);
     }
-    if window > kept {
-        let (window, kept) = (format_duration(window), format_duration(kept));
-        let message =
-            format!("`{key}` is {window}, longer than runs are kept: `retention` is {kept}");
+    let longest = match &window.during {
+        // It is too long anyway.
+        Some(_) if window.time > kept => Some(window.time),
+        Some(_) => window.longest(),
+        None => Some(window.time),
+    };
+    let Some(longest) = longest else {
+        let never = window
+            .during
+            .as_ref()
+            .map(During::never_again)
+            .unwrap_or_default();
+        let message = format!("`{key}` can never end: {never}");
+        return cx.reject_value(node.at, message, REGULAR_HOURS);
+    };
+    if longest > kept {
+        let written = describe_time(&window);
+        let (window, kept) = (format_duration(longest), format_duration(kept));
+        let takes = match written == window {
+            true => format!("is {window}"),
+            false => format!("is {written}, which can take {window}"),
+        };
+        let message = format!("`{key}` {takes}, longer than runs are kept: `retention` is {kept}");
         let help = format!(
             "write {kept} at most, or set `retention: {{ for: {window} }}` in flowtrigger.yaml"
         );
@@ -250,7 +323,7 @@ mod tests {
             "throttle: { limit: 3, in: 90m }\ndedupe: { per: $.input.ticket_event.ticket.id, for: 7d }",
         );
         assert_eq!(both[0].kind, GateKind::Dedupe);
-        assert_eq!(both[0].window, Duration::from_secs(7 * 86_400));
+        assert_eq!(both[0].window.time, Duration::from_secs(7 * 86_400));
         let per = both[0].per.as_ref().map(|per| per.text.as_str());
         assert_eq!(per, Some("$.input.ticket_event.ticket.id"));
         assert_eq!(both[1].kind, GateKind::Throttle { limit: 3 });
@@ -267,9 +340,10 @@ mod tests {
         assert_eq!(kinds, ["dedupe", "debounce", "throttle"]);
         let (at_most, keep) = (None, DebounceKeep::Last);
         assert_eq!(all[1].kind, GateKind::Debounce { at_most, keep });
-        assert_eq!(all[1].window, Duration::from_secs(4 * 3_600));
+        assert_eq!(all[1].window.time, Duration::from_secs(4 * 3_600));
         let digest = gates("debounce: { quiet: 5m, at_most: 1h, keep: all }");
-        let (at_most, keep) = (Some(Duration::from_secs(3_600)), DebounceKeep::All);
+        let hour = ScheduledDuration::always(Duration::from_secs(3_600));
+        let (at_most, keep) = (Some(hour), DebounceKeep::All);
         assert_eq!(digest[0].kind, GateKind::Debounce { at_most, keep });
         assert_eq!(digest[0].per, None);
     }

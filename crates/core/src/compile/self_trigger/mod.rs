@@ -16,6 +16,7 @@ use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::FieldLookup;
 use crate::event::catalogue::write_effects::WriteEffect;
+use crate::event::type_pattern::TypePattern;
 use crate::flow::call::HttpTemplate;
 use crate::flow::step::{Action, Flow, Step};
 use crate::gate::GateKind;
@@ -25,7 +26,6 @@ use crate::language::template::json::JsonTemplate;
 use crate::path::scope::Scope;
 use crate::path::{PathKind, Root};
 use crate::rule::Rule;
-use crate::rule::event_pattern::TypePattern;
 
 pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
     if rule.event_source != "support" || rule.mode == Mode::Disabled || runs_once(rule) {
@@ -277,6 +277,7 @@ fn empty_event(event_type: &str) -> Event {
         about: json!({"source": "support", "endpoint": "support", "type": event_type}),
         format: "",
         warnings: Vec::new(),
+        trace: None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Reads how senders of a source are verified: a scheme and the names of its secrets.
 //! A scheme without secrets, and secrets without a scheme, are errors. The values of secrets are not read.
 
-pub mod hmac;
 pub mod preset;
+pub mod signature;
+pub mod token;
 
 use std::time::Duration;
 
@@ -11,14 +12,12 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::suggest;
-use crate::document::vocabulary::{Vocabulary, text, words};
+use crate::document::vocabulary::{Keyword, Vocabulary, keyword, text, words};
 use crate::document::{Entry, Node};
 
-pub use crate::config::verification::hmac::{
-    Algorithm, HMAC, HmacScheme, KeyEncoding, SignatureCount, SignatureEncoding, SignedContent,
-    SignedPart, TimestampFormat, TimestampHeader,
-};
-pub use crate::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
+use crate::config::verification::preset::{EventTypeLocation, PRESETS, Preset, without_options};
+use crate::config::verification::signature::SignatureScheme;
+use crate::config::verification::token::TokenScheme;
 
 /// How the senders of a source are verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +31,9 @@ pub struct Verification {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scheme {
     /// A signature over the bytes of the body.
-    Hmac(HmacScheme),
+    Signature(SignatureScheme),
+    /// A token in a header or in the query.
+    Token(TokenScheme),
     /// `Authorization: Bearer SECRET`.
     Bearer,
     /// `Authorization: Basic …`; the secret is the password.
@@ -43,7 +44,8 @@ impl Scheme {
     /// The name in the configuration.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Scheme::Hmac(hmac) => hmac.name,
+            Scheme::Signature(scheme) => scheme.name,
+            Scheme::Token(scheme) => scheme.name,
             Scheme::Bearer => "bearer",
             Scheme::Basic { .. } => "basic",
         }
@@ -51,9 +53,19 @@ impl Scheme {
 
     /// The header with the id of a delivery, the same in every attempt, that senders of this scheme add.
     pub fn delivery_id(&self) -> Option<&'static str> {
+        Preset::named(self.as_str())?.delivery_id
+    }
+
+    /// Where senders of this scheme name the type of an event.
+    pub fn event_type(&self) -> Option<EventTypeLocation> {
+        Preset::named(self.as_str())?.event_type
+    }
+
+    /// Whether the URL that the sender called is signed.
+    pub fn signs_url(&self) -> bool {
         match self {
-            Scheme::Hmac(hmac) => preset::delivery_id(hmac.name),
-            Scheme::Bearer | Scheme::Basic { .. } => None,
+            Scheme::Signature(scheme) => scheme.signed.has_url(),
+            Scheme::Token(_) | Scheme::Bearer | Scheme::Basic { .. } => false,
         }
     }
 }
@@ -61,20 +73,43 @@ impl Scheme {
 /// The default for the maximum difference between the time of signing and now.
 pub const WINDOW: Duration = Duration::from_secs(300);
 
+/// The schemes that are not those of one sender.
+pub const GENERIC: Vocabulary = Vocabulary {
+    name: "`verify`",
+    words: words! {
+        "hmac" signature::hmac_schema =>
+            "Any other HMAC signature, described by its header, signed content and encoding.";
+        "ed25519" signature::ed25519_schema =>
+            "Any other Ed25519 signature; the secret is the public key of the sender.";
+        "token" token::schema => "A token in a header, or in the query of the URL.";
+        "bearer" without_options => "A token in `Authorization: Bearer …`.";
+        "basic" basic_schema => "HTTP basic authentication with a user name and the secret as password.";
+    },
+};
+
+const SCHEMES: usize = PRESETS.len() + GENERIC.words.len();
+
+/// The presets and the generic schemes.
+const SCHEME_WORDS: [Keyword; SCHEMES] = {
+    let mut words = [GENERIC.words[0]; SCHEMES];
+    let mut index = 0;
+    while index < SCHEMES {
+        words[index] = match index < PRESETS.len() {
+            true => {
+                let preset = &PRESETS[index];
+                keyword(preset.name, preset.summary, preset.schema())
+            }
+            false => GENERIC.words[index - PRESETS.len()],
+        };
+        index += 1;
+    }
+    words
+};
+
 /// The schemes that `verify` names; a mapping holds one of them with its own keys.
 pub const VERIFY: Vocabulary = Vocabulary {
     name: "`verify`",
-    words: words! {
-        "zendesk" preset::schema => "The signature of Zendesk webhooks, over time and body.";
-        "upmind" empty => "The signature of Upmind hooks, over the body.";
-        "standard_webhooks" preset::schema => "The signature of Standard Webhooks, over id, time and body.";
-        "github" empty =>
-            "The signature of GitHub webhooks, over the body: `X-Hub-Signature-256` with `sha256=` and hexadecimal digits.";
-        "hmac" hmac::schema =>
-            "Any other HMAC signature, described by its header, signed content and encoding.";
-        "bearer" empty => "A token in `Authorization: Bearer …`.";
-        "basic" basic_schema => "HTTP basic authentication with a user name and the secret as password.";
-    },
+    words: &SCHEME_WORDS,
 };
 
 pub const BASIC: Vocabulary = Vocabulary {
@@ -84,34 +119,22 @@ pub const BASIC: Vocabulary = Vocabulary {
     },
 };
 
-const NO_OPTIONS: Vocabulary = Vocabulary {
-    name: "this scheme",
-    words: &[],
-};
-
-fn empty() -> Value {
-    json!({"type": ["object", "null"], "additionalProperties": false})
-}
-
 fn basic_schema() -> Value {
     BASIC.schema(&["username"])
 }
 
 /// The schemes without required options.
-const PLAIN_SCHEMES: [&str; 6] = [
-    "zendesk",
-    "upmind",
-    "standard_webhooks",
-    "github",
-    "bearer",
-    "none",
-];
+fn plain_schemes() -> impl Iterator<Item = &'static str> {
+    let presets = PRESETS.iter().map(|preset| preset.name);
+    presets.chain(["bearer", "none"])
+}
 
 pub fn schema() -> Value {
     let mut mapping = VERIFY.schema(&[]);
     mapping["minProperties"] = 1.into();
     mapping["maxProperties"] = 1.into();
-    json!({"oneOf": [{"enum": PLAIN_SCHEMES}, mapping]})
+    let plain: Vec<&str> = plain_schemes().collect();
+    json!({"oneOf": [{"enum": plain}, mapping]})
 }
 
 pub fn secrets_schema() -> Value {
@@ -169,32 +192,37 @@ fn lower_scheme(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Sch
         }
         Some(_) => {
             let message = "`verify` takes one scheme";
-            let help = "one of zendesk, upmind, standard_webhooks, github, hmac, bearer, basic";
-            return diagnostics.reject_value(node.at, message, help);
+            let help = format!("one of {}", VERIFY.listed());
+            return diagnostics.reject_value(node.at, message, &help);
         }
         None => (node.as_text().unwrap_or_default(), None),
     };
     let empty = |diagnostics: &mut Diagnostics| match options {
         Some(options) if options.as_map().is_some_and(|map| !map.is_empty()) => {
-            diagnostics.entries(options, &NO_OPTIONS);
-            None
+            let message = format!("`{name}` takes no keys");
+            let help = format!("write `verify: {name}`");
+            diagnostics.reject(Code::UnknownKey, options.at, message, &help)
         }
         Some(_) | None => Some(()),
     };
-    let scheme = match name {
-        "none" if options.is_none() => return Some(None),
-        "zendesk" => Scheme::Hmac(zendesk(preset::lower(options, diagnostics)?)),
-        "standard_webhooks" => {
-            Scheme::Hmac(standard_webhooks(preset::lower(options, diagnostics)?))
+    let scheme = match (name, Preset::named(name)) {
+        (_, Some(preset)) if preset.has_window() => {
+            preset.scheme(preset::lower(options, diagnostics)?)
         }
-        "upmind" => empty(diagnostics).map(|()| Scheme::Hmac(upmind()))?,
-        "github" => empty(diagnostics).map(|()| Scheme::Hmac(github()))?,
-        "bearer" => empty(diagnostics).map(|()| Scheme::Bearer)?,
-        "hmac" => Scheme::Hmac(hmac::lower(options, node, diagnostics)?),
-        "basic" => lower_basic(options, node, diagnostics)?,
+        (_, Some(preset)) => empty(diagnostics).map(|()| preset.scheme(WINDOW))?,
+        ("none", None) if options.is_none() => return Some(None),
+        ("bearer", None) => empty(diagnostics).map(|()| Scheme::Bearer)?,
+        ("hmac", None) => Scheme::Signature(signature::lower_hmac(options, node, diagnostics)?),
+        ("ed25519", None) => {
+            Scheme::Signature(signature::lower_ed25519(options, node, diagnostics)?)
+        }
+        ("token", None) if options.is_some() => {
+            Scheme::Token(token::lower(options, node, diagnostics)?)
+        }
+        ("basic", None) => lower_basic(options, node, diagnostics)?,
         // An unknown key of a mapping was reported already.
-        _ if options.is_some() => return None,
-        _ => return unknown(node, name, diagnostics),
+        (_, None) if options.is_some() => return None,
+        (_, None) => return unknown(node, name, diagnostics),
     };
     Some(Some(scheme))
 }
@@ -217,15 +245,20 @@ fn lower_basic(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics)
 }
 
 fn unknown<T>(node: &Node, name: &str, diagnostics: &mut Diagnostics) -> Option<T> {
-    let message = "`verify` takes zendesk, upmind, standard_webhooks, github, bearer, none, or a mapping with hmac or basic";
-    let near = suggest::nearest(name, PLAIN_SCHEMES.into_iter());
+    let near = suggest::nearest(name, plain_schemes());
     let help = match (suggest::in_mapping(name, VERIFY.name), near) {
         (Some(help), _) => help,
         (None, Some(near)) => format!("did you mean `{near}`?"),
         (None, None) => {
-            "any other signature: `verify: { hmac: { header: X-Signature } }`".to_owned()
+            let plain: Vec<&str> = plain_schemes().collect();
+            format!(
+                "write one of {}; or any other signature: `verify: {{ hmac: {{ header: X-Signature }} }}`",
+                plain.join(", ")
+            )
         }
     };
+    // The text may be the value of a secret, so the message does not repeat it.
+    let message = "unknown scheme: `verify` takes the name of a sender, `bearer`, `none`, or a mapping with hmac, ed25519, token or basic";
     diagnostics.reject_value(node.at, message, &help)
 }
 

@@ -147,6 +147,15 @@ impl EventType {
             .and_then(|field| field.only.as_deref())
     }
 
+    /// Whether a text differs from a name of this type by one letter, blanks and punctuation.
+    pub fn is_misspelt_as(&self, text: &str) -> bool {
+        misspelling::is_near(text, self.names())
+            || self.display.as_ref().is_some_and(|display| {
+                let named = format!("{}{display}", self.family());
+                misspelling::is_near(text, [named.as_str()].into_iter())
+            })
+    }
+
     /// Whether this type declares a field of this name or a field in it.
     pub fn owns(&self, name: &str) -> bool {
         self.fields

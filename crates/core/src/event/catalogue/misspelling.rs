@@ -43,6 +43,14 @@ fn without_digits(field: &str) -> String {
     field.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
+/// Whether a name differs from one of the known ones by at most one letter, whatever their case, blanks and
+/// punctuation.
+pub fn is_near<'a>(name: &str, mut known: impl Iterator<Item = &'a str>) -> bool {
+    let plain = |name: &str| letters(name).replace('.', "");
+    let name = plain(name);
+    known.any(|known| strsim::damerau_levenshtein(&plain(known), &name) <= 1)
+}
+
 /// The letters and digits in lower case: `customField` and `custom_field` are the same.
 fn letters(field: &str) -> String {
     let letters = field.chars().filter(|c| c.is_alphanumeric() || *c == '.');

@@ -64,12 +64,17 @@ impl Catalogue {
         }
     }
 
-    /// Returns this catalogue with more types. A type with the same source and name is replaced.
+    /// Returns this catalogue with more types. A type with the same source and name is replaced, or one of the
+    /// same event webhook that has another name.
     pub fn extended(&self, types: Vec<EventType>) -> Catalogue {
         let mut all = self.types.clone();
         for added in types {
-            let same = |t: &EventType| t.source == added.source && t.name == added.name;
-            match all.iter().position(same) {
+            let of_source = |t: &EventType| t.source == added.source;
+            let named = |t: &EventType| of_source(t) && t.name == added.name;
+            let received =
+                |t: &EventType| of_source(t) && t.webhook.is_some() && t.webhook == added.webhook;
+            let same = all.iter().position(named);
+            match same.or_else(|| all.iter().position(received)) {
                 Some(index) => all[index] = added,
                 None => all.push(added),
             }
@@ -328,7 +333,7 @@ mod tests {
     #[test]
     fn a_pattern_means_a_family() {
         let all = Catalogue::built_in();
-        assert_eq!(all.matching("support", "user.*").len(), 24);
+        assert_eq!(all.matching("support", "user.*").len(), 27);
         assert_eq!(all.matching("support", "ticket.CcsChanged").len(), 1);
         assert_eq!(all.matching("upmind", "*").len(), 11);
         assert!(all.matching("support", "nothing.*").is_empty());
@@ -354,7 +359,47 @@ mod tests {
             all.by_code("upmind", "client_posted_ticket_message_hook"),
             None
         );
-        assert_eq!(all.sources(), ["support", "upmind", "crm"]);
+        assert_eq!(all.sources(), ["support", "upmind", "clock", "crm"]);
+    }
+
+    #[test]
+    fn a_type_of_the_configuration_replaces_the_one_of_the_same_webhook() {
+        let own: EventType = serde_json::from_str(
+            r#"{"source": "support", "name": "agent.Presence", "webhook": "agent.state_changed"}"#,
+        )
+        .expect("a type");
+        let built_in = Catalogue::built_in();
+        let all = built_in.extended(vec![own]);
+        assert_eq!(
+            name(all.by_webhook("agent.state_changed")),
+            Some("agent.Presence")
+        );
+        assert_eq!(all.by_name("support", "agent.StateChanged"), None);
+        assert_eq!(all.types().count(), built_in.types().count());
+    }
+
+    /// Rules can use the derived name of a type before the catalogue lists it, so it must not change then.
+    #[test]
+    fn types_of_event_webhooks_alone_have_the_name_that_is_derived_from_their_webhook() {
+        use crate::event::format::type_name::ResolvedType;
+        let families = [
+            "messaging_ticket",
+            "article",
+            "community_post",
+            "agent",
+            "omnichannel_config",
+        ];
+        let all = Catalogue::built_in().types();
+        let of_webhooks = all.filter(|t| {
+            families.contains(&t.family()) || t.summary.contains("Only event webhooks bring it")
+        });
+        let mut count = 0;
+        for event_type in of_webhooks {
+            let webhook = event_type.webhook.as_deref().expect("a webhook");
+            assert_eq!(event_type.name, ResolvedType::webhook_tag(webhook));
+            count += 1;
+        }
+        assert_eq!(count, 36 + 7 + 5);
     }
 
     #[test]

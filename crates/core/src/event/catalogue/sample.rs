@@ -65,6 +65,14 @@ pub static SAMPLES: &[Sample] = &[
     sample!("support", "user.UserCreated", "zis/user-created"),
     sample!("support", "organization.TagsChanged", "zis/organization-tags-changed"),
     sample!("support", "customobject.CustomObjectRecordCreated", "zis/custom-object-record-created"),
+    sample!("support", "user.Deleted", "webhook/user-deleted"),
+    sample!("support", "organization.NameChanged", "webhook/organization-name-changed"),
+    sample!("support", "messaging_ticket.MessageAdded", "webhook/message-added"),
+    sample!("support", "article.Published", "webhook/article-published"),
+    sample!("support", "community_post.Created", "webhook/community-post-created"),
+    sample!("support", "agent.StateChanged", "webhook/agent-state-changed"),
+    sample!("support", "agent.UnifiedStateChanged", "webhook/agent-unified-state-changed"),
+    sample!("support", "omnichannel_config.OmnichannelRoutingFeatureChanged", "webhook/omnichannel-routing-feature-changed"),
     sample!("upmind", "ticket_message.ClientPosted", "upmind/client-posted"),
     sample!("upmind", "ticket_message.ClientUpdated", "upmind/client-updated"),
     sample!("upmind", "ticket_message.ClientDeleted", "upmind/client-deleted"),
@@ -76,6 +84,7 @@ pub static SAMPLES: &[Sample] = &[
     sample!("upmind", "ticket_message.PrivateDeleted", "upmind/private-deleted"),
     sample!("upmind", "ticket_message.UserDeleted", "upmind/user-deleted"),
     sample!("upmind", "ticket_message.LeadPosted", "upmind/lead-posted"),
+    sample!("clock", "clock.Tick", "clock/tick"),
 ];
 
 #[cfg(test)]

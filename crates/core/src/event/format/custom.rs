@@ -1,5 +1,5 @@
-//! Custom formats: the configuration describes the paths of type, id, key and time.
-//! The body stays unchanged.
+//! Custom formats: the configuration describes where type, id, key and time are, as constants, paths in the body, or
+//! values of the request. The body stays unchanged.
 
 use jiff::tz::TimeZone;
 
@@ -10,6 +10,7 @@ use crate::event::header::{EventFormat, EventHeader, EventId, name_of};
 use crate::event::json::lookup::find;
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
+use crate::event::request_values;
 
 /// The custom format of a source. Paths are dotted and start at the body, optionally with `$.`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,21 +19,55 @@ pub struct CustomFormat {
     pub name: String,
     /// `event_source` in rules.
     pub source: String,
-    pub event_type: TypeRule,
-    /// `None` uses the content hash as id: the second of two equal bodies is a redelivery.
-    pub id: Option<String>,
-    pub key: Option<String>,
-    /// The path of a time.
-    pub time: Option<String>,
+    pub event_type: ValueLocations,
+    /// Without any, the content hash is the id: the second of two equal bodies is a redelivery.
+    pub id: ValueLocations,
+    pub key: ValueLocations,
+    /// The locations of a time.
+    pub time: ValueLocations,
     /// The zone of times without one. `None` is UTC.
     pub time_zone: Option<TimeZone>,
 }
 
-/// Where the event type comes from.
+/// Where a value can be; the first location that has one counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ValueLocations(pub Vec<ValueLocation>);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TypeRule {
+pub enum ValueLocation {
+    /// Everywhere the same.
     Constant(String),
+    /// A path in the document, in which the headers and the query of the request are below `$request`.
     Path(String),
+}
+
+impl ValueLocations {
+    pub fn constant(text: &str) -> Self {
+        Self(vec![ValueLocation::Constant(text.to_owned())])
+    }
+
+    pub fn path(path: &str) -> Self {
+        Self(vec![ValueLocation::Path(path.to_owned())])
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|location| match location {
+            ValueLocation::Path(path) => Some(path.as_str()),
+            ValueLocation::Constant(_) => None,
+        })
+    }
+
+    /// The first path at which the document has a value, and the value.
+    fn find<'p, 'a>(&'p self, document: ValueRef<'a>) -> Option<(&'p str, ValueRef<'a>)> {
+        self.paths().find_map(|path| {
+            let found = lookup(document, path)?;
+            (!found.is_null()).then_some((path, found))
+        })
+    }
 }
 
 impl CustomFormat {
@@ -62,17 +97,21 @@ impl CustomFormat {
         document: ValueRef<'a>,
         catalogue: &'a Catalogue,
     ) -> Result<ResolvedType<'a>, DecodeError> {
-        let word = match &self.event_type {
-            TypeRule::Constant(word) => word.into(),
-            TypeRule::Path(path) => {
-                let found = lookup(document, path);
-                match found.and_then(ValueRef::text) {
-                    Some(word) if !word.trim().is_empty() => word,
-                    Some(_) | None => {
-                        return Err(self.wrong_value("event_type", path, found, "text"));
-                    }
+        let mut word = None;
+        for location in &self.event_type.0 {
+            match location {
+                ValueLocation::Constant(constant) => word = Some(constant.into()),
+                ValueLocation::Path(path) => {
+                    let found = lookup(document, path).and_then(ValueRef::text);
+                    word = found.filter(|text| !text.trim().is_empty());
                 }
             }
+            if word.is_some() {
+                break;
+            }
+        }
+        let Some(word) = word else {
+            return Err(self.missing("event_type", &self.event_type, document, "text"));
         };
         let mut named = by_any_name(word, &self.source, catalogue);
         // The catalogue has no types of this source, so there is nothing to warn about.
@@ -83,17 +122,17 @@ impl CustomFormat {
     }
 
     fn id<'a>(&self, document: ValueRef<'a>) -> Result<EventId<'a>, DecodeError> {
-        let Some(path) = &self.id else {
+        if self.id.is_empty() {
             return Ok(EventId::ContentHash);
-        };
-        let found = lookup(document, path);
-        let id = found.and_then(|id| name_of(id, without_root(path)).ok());
+        }
+        let found = self.id.find(document);
+        let id = found.and_then(|(path, id)| name_of(id, without_root(path)).ok());
         id.map(EventId::Given)
-            .ok_or_else(|| self.wrong_value("id", path, found, "text or a number"))
+            .ok_or_else(|| self.missing("id", &self.id, document, "text or a number"))
     }
 
     fn key<'a>(&self, document: ValueRef<'a>) -> Result<Option<ValueRef<'a>>, DecodeError> {
-        let Some((path, key)) = present(document, self.key.as_deref()) else {
+        let Some((path, key)) = self.key.find(document) else {
             return Ok(None);
         };
         name_of(key, without_root(path))
@@ -105,7 +144,7 @@ impl CustomFormat {
         &'a self,
         document: ValueRef<'a>,
     ) -> Result<Option<(&'a str, ValueRef<'a>)>, DecodeError> {
-        let Some((path, time)) = present(document, self.time.as_deref()) else {
+        let Some((path, time)) = self.time.find(document) else {
             return Ok(None);
         };
         match time.kind() {
@@ -116,6 +155,22 @@ impl CustomFormat {
         }
     }
 
+    /// That no location has a value, or that the first one has a wrong one.
+    fn missing(
+        &self,
+        what: &str,
+        locations: &ValueLocations,
+        document: ValueRef<'_>,
+        expected: &str,
+    ) -> DecodeError {
+        let found = locations.find(document);
+        let path = found
+            .map(|(path, _)| path)
+            .or_else(|| locations.paths().next());
+        let found = found.map(|(_, found)| found);
+        self.wrong_value(what, path.unwrap_or_default(), found, expected)
+    }
+
     fn wrong_value(
         &self,
         what: &str,
@@ -123,22 +178,24 @@ impl CustomFormat {
         found: Option<ValueRef<'_>>,
         expected: &str,
     ) -> DecodeError {
-        let mut error = DecodeError::wrong(without_root(path), found, expected);
+        let mut error = match request_values::describe(path) {
+            Some(location) => {
+                let found = found.map_or("absent", |found| found.describe());
+                let message = format!("{location} is {found}, expected {expected}");
+                DecodeError::at(path, message)
+            }
+            None => DecodeError::wrong(without_root(path), found, expected),
+        };
+        let from = match request_values::describe(path) {
+            Some(_) => "there",
+            None => "from this path",
+        };
         error.help = Some(format!(
-            "the source `{}` reads its `{what}` from this path",
+            "the source `{}` reads its `{what}` {from}",
             self.name
         ));
         error
     }
-}
-
-/// The value at an optional path, unless it is null.
-fn present<'p, 'a>(
-    document: ValueRef<'a>,
-    path: Option<&'p str>,
-) -> Option<(&'p str, ValueRef<'a>)> {
-    let found = lookup(document, path?)?;
-    (!found.is_null()).then_some((path?, found))
 }
 
 fn without_root(path: &str) -> &str {
@@ -161,10 +218,10 @@ mod tests {
         CustomFormat {
             name: "crm".into(),
             source: "crm".into(),
-            event_type: TypeRule::Path("$.what".into()),
-            id: Some("meta.id".into()),
-            key: Some("deal.number".into()),
-            time: Some("meta.at".into()),
+            event_type: ValueLocations::path("$.what"),
+            id: ValueLocations::path("meta.id"),
+            key: ValueLocations::path("deal.number"),
+            time: ValueLocations::path("meta.at"),
             time_zone: None,
         }
     }
@@ -189,8 +246,8 @@ mod tests {
     #[test]
     fn without_an_id_equal_bodies_have_the_same_id() {
         let described = CustomFormat {
-            id: None,
-            event_type: TypeRule::Constant("deal.won".into()),
+            id: ValueLocations::default(),
+            event_type: ValueLocations::constant("deal.won"),
             ..description()
         };
         let id = |body| event(&described, body).unwrap().id;
@@ -225,13 +282,13 @@ mod tests {
     fn a_known_source_accepts_any_name_of_a_type_and_warns_about_others() {
         let mut described = CustomFormat {
             source: "support".into(),
-            event_type: TypeRule::Constant("Priority Changed".into()),
-            id: None,
+            event_type: ValueLocations::constant("Priority Changed"),
+            id: ValueLocations::default(),
             ..description()
         };
         let known = event(&described, json!({})).unwrap();
         assert_eq!(known.event_type, "ticket.PriorityChanged");
-        described.event_type = TypeRule::Constant("ticket.PriorityChange".into());
+        described.event_type = ValueLocations::constant("ticket.PriorityChange");
         let unknown = event(&described, json!({})).unwrap();
         assert_eq!(unknown.event_type, "ticket.PriorityChange");
         assert_eq!(unknown.warnings.len(), 1);

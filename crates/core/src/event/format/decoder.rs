@@ -169,9 +169,12 @@ impl Decoder {
     #[cfg(test)]
     pub fn paths(&'static self) -> Vec<&'static DocumentPath> {
         let (Marker::Has(marker) | Marker::Starts(marker, _)) = &self.marker;
-        let (TypeNameSource::Display { at: type_name, .. }
-        | TypeNameSource::Webhook { at: type_name }
-        | TypeNameSource::Code { at: type_name }) = &self.type_name;
+        let type_name = match &self.type_name {
+            TypeNameSource::Display { at, .. }
+            | TypeNameSource::Webhook { at }
+            | TypeNameSource::Code { at } => Some(at),
+            TypeNameSource::Constant(_) => None,
+        };
         let (IdRule::At(id) | IdRule::Sequence { of: id }) = &self.id;
         let requirements = self
             .requirements
@@ -188,8 +191,9 @@ impl Decoder {
             .iter()
             .chain(self.time)
             .chain(body.flat_map(|mapping| mapping.from));
-        [marker, type_name, id]
+        [marker, id]
             .into_iter()
+            .chain(type_name)
             .chain(requirements)
             .chain(lists)
             .collect()

@@ -1,5 +1,6 @@
 //! Decodes a JSON document to an event: detects the format by its content and runs its decoder.
 
+pub mod clock;
 pub mod custom;
 pub(crate) mod decoder;
 pub(crate) mod eventbridge;
@@ -31,11 +32,17 @@ pub static DECODERS: &[&Decoder] = &[
     &zendesk_webhook::TICKET,
     &zendesk_webhook::USER,
     &zendesk_webhook::ORGANIZATION,
+    &zendesk_webhook::MESSAGING_TICKET,
+    &zendesk_webhook::ARTICLE,
+    &zendesk_webhook::COMMUNITY_POST,
+    &zendesk_webhook::AGENT,
+    &zendesk_webhook::OMNICHANNEL_CONFIG,
     &zendesk_webhook::OTHER,
     &eventbridge::TICKET,
     &eventbridge::USER,
     &eventbridge::ORGANIZATION,
     &upmind::UPMIND,
+    &clock::TICK,
 ];
 
 /// Why a value is not an event.
@@ -276,13 +283,30 @@ mod tests {
         }));
         assert_eq!(webhook.event_type, "ticket.MoonPhaseAltered");
         assert_eq!(webhook.warnings.len(), 1);
+        let sibling = event(json!({
+            "type": "zen:event-type:article.comment_hidden", "id": "x", "detail": {"id": "7"}
+        }));
+        assert_eq!(sibling.event_type, "article.CommentHidden");
+        assert_eq!(sibling.body["article"]["id"], 7);
+        assert!(
+            sibling.warnings[0].contains("`article.Comment"),
+            "{:?}",
+            sibling.warnings
+        );
         let family = event(json!({
-            "type": "zen:event-type:messaging_ticket.message_added", "id": "x",
+            "type": "zen:event-type:voice_call.message_left", "id": "x",
             "detail": {"id": "7"}, "event": {"message": {"body": "hi"}}
         }));
-        assert_eq!(family.event_type, "messaging_ticket.MessageAdded");
+        assert_eq!(family.event_type, "voice_call.MessageLeft");
         assert_eq!(family.key.as_deref(), Some("7"));
+        assert_eq!(family.body["detail"]["id"], 7);
         assert_eq!(family.body["message"]["body"], "hi");
+        assert_eq!(family.warnings.len(), 1);
+        let hook = event(json!({
+            "hook_code": "invoice_paid_hook", "webhook_event_id": "x", "object": {"id": "7"}
+        }));
+        assert_eq!(hook.event_type, "invoice_paid_hook");
+        assert_eq!(hook.warnings.len(), 1);
     }
 
     #[test]

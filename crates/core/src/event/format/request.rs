@@ -92,6 +92,7 @@ pub fn body_hash(id: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::event::catalogue::Catalogue;
+    use crate::event::format::custom::ValueLocations;
     use crate::event::format::read;
 
     const ORDER: &str = r#"{"order": 7}"#;
@@ -103,10 +104,10 @@ mod tests {
         CustomFormat {
             name: "shop".into(),
             source: "shop".into(),
-            event_type: crate::event::format::custom::TypeRule::Constant("order".into()),
-            id: id.map(str::to_owned),
-            key: None,
-            time: None,
+            event_type: ValueLocations::constant("order"),
+            id: id.map(ValueLocations::path).unwrap_or_default(),
+            key: ValueLocations::default(),
+            time: ValueLocations::default(),
             time_zone: None,
         }
     }

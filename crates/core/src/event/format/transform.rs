@@ -126,6 +126,7 @@ fn typed(value: Value, field_type: &FieldType) -> Value {
 fn id(value: Value) -> Value {
     match value.as_str() {
         Some("") => Value::Null,
+        Some("0") => Value::from(0),
         // A leading zero or sign is part of a name, not of a number.
         Some(text) if text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0') => {
             text.parse::<u64>().map_or(value, Value::from)
@@ -164,6 +165,7 @@ mod tests {
             (json!(7), json!(7)),
             (json!(""), json!(null)),
             (json!(null), json!(null)),
+            (json!("0"), json!(0)),
             (json!("007"), json!("007")),
             (json!("zd:answerBot"), json!("zd:answerBot")),
             (json!("99999999999999999999"), json!("99999999999999999999")),

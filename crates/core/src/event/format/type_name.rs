@@ -21,6 +21,8 @@ pub enum TypeNameSource {
     Webhook { at: DocumentPath },
     /// A hook code.
     Code { at: DocumentPath },
+    /// All events of the format have this type.
+    Constant(&'static str),
 }
 
 /// A resolved event type.
@@ -60,6 +62,9 @@ impl TypeNameSource {
             TypeNameSource::Code { at } => {
                 let word = text(walk, at)?;
                 Ok(by_any_name(word, source, catalogue))
+            }
+            TypeNameSource::Constant(name) => {
+                Ok(by_any_name(Cow::Borrowed(*name), source, catalogue))
             }
         }
     }

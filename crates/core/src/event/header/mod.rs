@@ -175,6 +175,7 @@ impl<'a> EventHeader<'a> {
             raw: Value::Null,
             format: brief.format,
             warnings: brief.warnings,
+            trace: None,
         }
     }
 

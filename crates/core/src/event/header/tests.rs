@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::event::format::custom::{CustomFormat, TypeRule};
+use crate::event::format::custom::{CustomFormat, ValueLocations};
 use crate::event::format::{FormatHint, decode, head, read};
 use crate::event::json::mutate;
 use crate::event::json::mutate::SAMPLES;
@@ -28,10 +28,10 @@ fn description() -> CustomFormat {
     CustomFormat {
         name: "crm".into(),
         source: "crm".into(),
-        event_type: TypeRule::Path("type".into()),
-        id: Some("id".into()),
-        key: Some("detail.id".into()),
-        time: Some("time".into()),
+        event_type: ValueLocations::path("type"),
+        id: ValueLocations::path("id"),
+        key: ValueLocations::path("detail.id"),
+        time: ValueLocations::path("time"),
         time_zone: None,
     }
 }

@@ -2,13 +2,14 @@
 //! A value that is absent from the event is an error. Secrets stay names.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
 
 use crate::flow::call::{
-    Call, CallRendering, KeepOutput, RenderedCall, json_of, render_pairs, status_of,
+    Call, CallRendering, ClientTls, KeepOutput, RenderedCall, json_of, render_pairs, status_of,
 };
 use crate::flow::step::StepSettings;
 use crate::flow::url_template::UrlTemplate;
@@ -26,6 +27,8 @@ pub struct HttpTemplate {
     pub url: UrlTemplate,
     /// The connection whose credentials are sent with the request.
     pub connection: Option<String>,
+    /// The TLS files of the connection.
+    pub tls: Option<Arc<ClientTls>>,
     pub query: Vec<(String, Template)>,
     pub headers: Vec<(String, Template)>,
     pub body: Option<BodyTemplate>,
@@ -62,6 +65,8 @@ pub struct HttpCall {
     /// local file instead of sending it.
     pub url: RenderedText,
     pub connection: Option<String>,
+    /// The TLS files of the connection.
+    pub tls: Option<Arc<ClientTls>>,
     pub headers: Vec<(String, RenderedText)>,
     pub body: Option<RequestBody>,
     pub auth: Option<Auth>,
@@ -143,6 +148,7 @@ impl CallRendering for HttpTemplate {
             method: self.method.to_owned(),
             url: with_query(self.url.render(scope)?, query),
             connection: self.connection.clone(),
+            tls: self.tls.clone(),
             headers: headers
                 .into_iter()
                 .map(|(name, value)| (name, one_line(value)))
@@ -188,6 +194,9 @@ impl RenderedCall for HttpCall {
         }
         if let Some(auth) = &self.auth {
             value["auth"] = auth.to_string().into();
+        }
+        if let Some(tls) = &self.tls {
+            value["tls"] = tls.to_string().into();
         }
         value
     }

@@ -2,9 +2,11 @@
 //! Each has a file here with both forms. A rendered call is ready to be performed, except that secrets are still
 //! names: only `action` inserts their values.
 
+mod client_tls;
 mod command;
 mod http;
 mod jq;
+mod receiver;
 mod settings;
 
 use serde_json::{Value, json};
@@ -15,6 +17,7 @@ use crate::language::template::{RenderError, Template};
 use crate::path::scope::Scope;
 use crate::run::call_result::{CallResult, Reply};
 
+pub use crate::flow::call::client_tls::{ClientIdentity, ClientTls};
 pub use crate::flow::call::command::{ExecCall, ExecTemplate};
 pub use crate::flow::call::http::{
     Auth, AuthTemplate, BodyTemplate, ExpectedStatus, HttpCall, HttpTemplate, RequestBody,

@@ -15,6 +15,7 @@ use crate::diagnostic::Span;
 use crate::flow::call::Call;
 use crate::flow::decide::{RunInput, StepCall};
 use crate::flow::step::{Flow, Step};
+use crate::flow::wait_for::AwaitedOutcome;
 use crate::flow::walk::recorder::PlanRecorder;
 use crate::flow::walk::{Interrupt, Walk};
 use crate::language::condition::evaluate::Truth;
@@ -63,6 +64,16 @@ pub enum PlanStepKind {
     Wait {
         until: Timestamp,
     },
+    /// Waits at the most until this time for an event or an answer.
+    WaitFor {
+        until: Timestamp,
+        /// The value in the event of the run that each awaited event must have; `None` if it has none.
+        same: Vec<Option<serde_json::Value>>,
+    },
+    /// The steps that run if nothing comes follow.
+    Otherwise,
+    /// In a run that has happened: what decided a `wait_for`.
+    Decided(AwaitedOutcome),
     /// The steps of this named flow follow.
     Enters(String),
     /// The failure before is caught.
@@ -81,7 +92,10 @@ impl PlanStepKind {
     /// Whether this adds to the entry before it.
     pub fn continues_previous(&self) -> bool {
         match self {
-            PlanStepKind::More | PlanStepKind::Caught(_) | PlanStepKind::Stops(_) => true,
+            PlanStepKind::More
+            | PlanStepKind::Otherwise
+            | PlanStepKind::Caught(_)
+            | PlanStepKind::Stops(_) => true,
             PlanStepKind::Call(..)
             | PlanStepKind::Guard { .. }
             | PlanStepKind::Choice { .. }
@@ -89,6 +103,8 @@ impl PlanStepKind {
             | PlanStepKind::Set(_)
             | PlanStepKind::Items(_)
             | PlanStepKind::Wait { .. }
+            | PlanStepKind::WaitFor { .. }
+            | PlanStepKind::Decided(_)
             | PlanStepKind::Enters(_)
             | PlanStepKind::End(_)
             | PlanStepKind::Later
@@ -162,6 +178,9 @@ pub fn review<'f>(
         LogEntry::Attempt(attempt) => !attempt.ends_an_item(),
         LogEntry::Started { .. }
         | LogEntry::Waiting { .. }
+        | LogEntry::Arrived { .. }
+        | LogEntry::Answered { .. }
+        | LogEntry::Expired { .. }
         | LogEntry::Revived { .. }
         | LogEntry::Claimed { .. } => true,
     };

@@ -8,6 +8,7 @@ use crate::event::catalogue::sample::sample;
 use crate::event::format::decode;
 use crate::event::json::parse::parse;
 use crate::matching::rule_set::RuleSet;
+use crate::run::answer_link::AnswerLinks;
 
 /// The kind of each entry of a plan.
 fn kinds(steps: &str) -> Vec<&'static str> {
@@ -24,6 +25,7 @@ fn kinds(steps: &str) -> Vec<&'static str> {
         error: &Value::Null,
         locals: &Value::Null,
         seed: "",
+        links: AnswerLinks::Hidden,
     };
     let at = Timestamp::UNIX_EPOCH;
     let planned = plan(&set.rules[0].flow, &subject, at, &mut |_| None);
@@ -39,6 +41,9 @@ fn kinds(steps: &str) -> Vec<&'static str> {
         PlanStepKind::Items(_) => "items",
         PlanStepKind::More => "more",
         PlanStepKind::Wait { .. } => "wait",
+        PlanStepKind::WaitFor { .. } => "wait_for",
+        PlanStepKind::Otherwise => "otherwise",
+        PlanStepKind::Decided(_) => "decided",
         PlanStepKind::Enters(_) => "enters",
         PlanStepKind::Caught(_) => "caught",
         PlanStepKind::Stops(_) => "stops",

@@ -3,12 +3,14 @@
 
 pub mod command;
 pub mod http;
+pub mod waiting;
 
 use serde_json::{Value, json};
 
 use crate::document::vocabulary::{
     Vocabulary, anything, condition, duration, mapping, number, steps, text, words,
 };
+use crate::language::during::during;
 /// The keys of one item under `choose`.
 pub const BRANCH: Vocabulary = Vocabulary {
     name: "a branch",
@@ -23,6 +25,8 @@ pub const WAIT: Vocabulary = Vocabulary {
     name: "`wait`",
     words: words! {
         "until" text => "The path of a time in the event or in a step's result.";
+        "for" duration => "Instead of `until`: how long, if only the hours of `during` count.";
+        "during" during => "The schedule whose open hours count, or `{ not: SCHEDULE }`.";
     },
 };
 
@@ -60,10 +64,15 @@ pub const FLOW: Vocabulary = Vocabulary {
 pub const RETRY: Vocabulary = Vocabulary {
     name: "`retry`",
     words: words! {
-        "attempts" number => "The maximum number of attempts. Default: 5 for `http`, 1 for commands.";
+        "attempts" number =>
+            "The maximum number of attempts, the first included. Default: no maximum beside `for`; otherwise 5 for `http`, 3 for commands.";
+        "for" duration =>
+            "How long the step is attempted again, from the first attempt on. Time in which the run waits for something else, such as a receiver that is down, does not count. At most 30d. Default: no maximum.";
         "backoff" duration =>
             "The delay before the second attempt; it doubles with each further attempt. Default: 1s.";
         "max_delay" duration => "The maximum delay between two attempts. Default: 5m.";
+        "during" during =>
+            "The schedule in whose open hours further attempts are made, or `{ not: SCHEDULE }`. Only these hours count for `for`. The first attempt is not delayed.";
     },
 };
 
@@ -81,7 +90,8 @@ pub fn choose() -> Value {
 }
 
 pub fn wait() -> Value {
-    json!({"oneOf": [duration(), WAIT.schema(&["until"])]})
+    let keys = |required: &[&str]| WAIT.schema(required);
+    json!({"oneOf": [duration(), keys(&["until"]), keys(&["for"])]})
 }
 
 /// A mapping with the key `jq` is always a program.

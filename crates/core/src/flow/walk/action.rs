@@ -27,7 +27,11 @@ impl<'a, 'l> Walk<'a, 'l> {
         variables: &Variables<'a>,
     ) -> Result<Transition, Interrupt> {
         let next = match history.last {
-            LastEntry::Nothing | LastEntry::Waiting { .. } => AttemptState::Number(1),
+            LastEntry::Nothing
+            | LastEntry::Waiting { .. }
+            | LastEntry::Arrived { .. }
+            | LastEntry::Answered { .. }
+            | LastEntry::Expired => AttemptState::Number(1),
             LastEntry::Started { .. } if history.claimed && !history.revived => {
                 return Err(held(step_path));
             }
@@ -62,12 +66,10 @@ impl<'a, 'l> Walk<'a, 'l> {
         if history.revived {
             return Ok(Ok(last.number + 1));
         }
-        let retry = &step.settings.retry;
-        if !failure.retryable || history.attempts >= retry.attempts {
-            let failure = exhausted(step, step_path, failure, history.attempts);
-            return Ok(Err(failure));
-        }
-        let due = retry.due(last, history.attempts, self.subject.seed);
+        let failed = self.log.failed(step_path);
+        let Some(due) = step.settings.retry.due(failed, self.subject.seed) else {
+            return Ok(Err(exhausted(step, step_path, failure, failed)));
+        };
         if due > self.horizon {
             self.waits.push(Timer::Retry(due));
             return Err(Interrupt::Stops);
@@ -104,6 +106,8 @@ impl<'a, 'l> Walk<'a, 'l> {
             number,
             call,
             announce,
+            waits_for_receiver: step.settings.retry.waits,
+            only_time_limits: step.settings.retry.is_limited_by_time_only(),
         };
         match &self.recorder {
             None => {
@@ -175,7 +179,13 @@ fn held(step_path: &str) -> Interrupt {
     }
 }
 
-fn exhausted(step: &Step, step_path: &str, failure: &CallFailure, attempts: u32) -> StepFailure {
+fn exhausted(
+    step: &Step,
+    step_path: &str,
+    failure: &CallFailure,
+    failed: &[&Attempt],
+) -> StepFailure {
+    let attempts = u32::try_from(failed.len()).unwrap_or(u32::MAX);
     let CallFailure {
         message, status, ..
     } = failure;

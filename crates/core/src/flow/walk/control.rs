@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::flow::control::{BranchTarget, Choose, FlowCall, Wait};
@@ -240,11 +240,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         variables: &Variables<'a>,
     ) -> Result<Transition, Interrupt> {
         if let LastEntry::Waiting { until } = history.last {
-            if until <= self.horizon {
-                return Ok(Transition::NextWithoutResult);
-            }
-            self.waits.push(Timer::Wait(until));
-            return Err(Interrupt::Stops);
+            return self.continue_wait(step_path, until, history.revived);
         }
         if let (true, Wait::Until(path)) = (self.is_forecast(), wait)
             && variables.depends_on_unknown_path(path)
@@ -274,12 +270,35 @@ impl<'a, 'l> Walk<'a, 'l> {
         })))
     }
 
+    /// A wait that began before. A retry by an operator does not end it: it is recorded again, so that the claim
+    /// that the retry caused is not taken for its end.
+    fn continue_wait(
+        &mut self,
+        step_path: &str,
+        until: Timestamp,
+        revived: bool,
+    ) -> Result<Transition, Interrupt> {
+        let over = match (revived, self.log.since) {
+            (true, Some(retried)) => self.horizon.max(retried),
+            (_, _) => self.horizon,
+        };
+        if until <= over {
+            return Ok(Transition::NextWithoutResult);
+        }
+        if revived {
+            return Err(Interrupt::Record(Box::new(LogEntry::Waiting {
+                step: step_path.to_owned(),
+                at: self.now,
+                until,
+            })));
+        }
+        self.waits.push(Timer::Wait(until));
+        Err(Interrupt::Stops)
+    }
+
     fn wait_end(&self, wait: &Wait, variables: &Variables<'a>) -> Result<Timestamp, String> {
         match wait {
-            Wait::For(time) => {
-                let time = SignedDuration::try_from(*time).unwrap_or(SignedDuration::MAX);
-                Ok(self.now.checked_add(time).unwrap_or(Timestamp::MAX))
-            }
+            Wait::For(time) => Ok(time.after(self.now)),
             Wait::Until(path) => {
                 let found = path.resolve(&variables.scope()).to_json();
                 let Some(found) = found else {

@@ -10,6 +10,8 @@ use crate::run::{Attempt, LogEntry};
 /// The log by step path.
 pub struct LogIndex<'a> {
     histories: HashMap<&'a str, StepHistory<'a>>,
+    /// The failed attempts by step path, since the run was last retried by an operator.
+    failed: HashMap<&'a str, Vec<&'a Attempt>>,
     /// The end of the wait that the last claim ended.
     pub over: Option<Timestamp>,
     /// The start of the run according to its log. A retry by an operator restarts it.
@@ -20,8 +22,6 @@ pub struct LogIndex<'a> {
 #[derive(Clone, Copy)]
 pub struct StepHistory<'a> {
     pub last: LastEntry<'a>,
-    /// Attempts since the run was last retried by an operator.
-    pub attempts: u32,
     /// Whether the run was claimed after the last entry of the step.
     pub claimed: bool,
     /// Whether an operator retried the run after the last entry of the step.
@@ -33,15 +33,33 @@ pub struct StepHistory<'a> {
 #[derive(Clone, Copy)]
 pub enum LastEntry<'a> {
     Nothing,
-    Started { number: u32 },
-    Waiting { until: Timestamp },
+    Started {
+        number: u32,
+    },
+    Waiting {
+        until: Timestamp,
+    },
     Attempt(&'a Attempt),
+    /// What decided a `wait_for`: an event that came.
+    Arrived {
+        number: u32,
+        event: &'a Value,
+    },
+    /// What decided a `wait_for`: an answer.
+    Answered {
+        at: Timestamp,
+        answer: &'a str,
+        by: &'a Value,
+    },
+    /// What decided a `wait_for`: nothing came.
+    Expired,
 }
 
 impl<'a> LogIndex<'a> {
     pub fn new(lines: &'a [LogEntry]) -> Self {
         let mut log = Self {
             histories: HashMap::new(),
+            failed: HashMap::new(),
             over: None,
             since: None,
         };
@@ -53,12 +71,20 @@ impl<'a> LogIndex<'a> {
         self.histories.get(step_path).copied().unwrap_or(EMPTY)
     }
 
+    /// The failed attempts of a step since the run was last retried by an operator, in their order.
+    pub fn failed(&self, step_path: &str) -> &[&'a Attempt] {
+        self.failed.get(step_path).map_or(&[], Vec::as_slice)
+    }
+
     /// The results of the steps directly under a path prefix, by name.
-    pub fn results(&self, prefix: &str) -> BTreeMap<&'a str, &'a Value> {
+    pub fn results(&self, prefix: &str) -> BTreeMap<&'a str, Value> {
         let own = self.histories.iter().filter_map(|(step_path, history)| {
             let name = step_path.strip_prefix(prefix)?;
-            let result = history.result().filter(|_| !name.contains(['.', '[']))?;
-            Some((name, result))
+            if name.contains(['.', '[']) {
+                return None;
+            }
+            let result = history.result().cloned();
+            Some((name, result.or_else(|| history.last.awaited_result())?))
         });
         own.collect()
     }
@@ -71,9 +97,30 @@ impl<'a> LogIndex<'a> {
             LogEntry::Waiting { step, at, until } => {
                 self.set_last(step, *at, LastEntry::Waiting { until: *until });
             }
+            LogEntry::Arrived {
+                step,
+                number,
+                event,
+                ..
+            } => {
+                let number = *number;
+                self.set_decided(step, LastEntry::Arrived { number, event });
+            }
+            LogEntry::Answered {
+                step,
+                at,
+                answer,
+                by,
+            } => {
+                let at = *at;
+                self.set_decided(step, LastEntry::Answered { at, answer, by });
+            }
+            LogEntry::Expired { step, .. } => self.set_decided(step, LastEntry::Expired),
             LogEntry::Attempt(attempt) => {
                 self.set_last(&attempt.step, attempt.started, LastEntry::Attempt(attempt));
-                self.entry(&attempt.step).attempts += 1;
+                if attempt.outcome.is_err() {
+                    self.failed.entry(&attempt.step).or_default().push(attempt);
+                }
             }
             LogEntry::Caught { step, error, .. } => self.entry(step).caught = Some(error),
             LogEntry::Claimed { over } => {
@@ -84,8 +131,9 @@ impl<'a> LogIndex<'a> {
             }
             LogEntry::Revived { at } => {
                 self.since = Some(*at);
+                self.failed.clear();
                 for history in self.histories.values_mut() {
-                    (history.revived, history.attempts) = (true, 0);
+                    history.revived = true;
                 }
             }
         }
@@ -93,6 +141,11 @@ impl<'a> LogIndex<'a> {
 
     fn set_last(&mut self, step: &'a str, at: Timestamp, last: LastEntry<'a>) {
         self.since = self.since.or(Some(at));
+        self.set_decided(step, last);
+    }
+
+    /// What came for a step, which can be before the run starts.
+    fn set_decided(&mut self, step: &'a str, last: LastEntry<'a>) {
         let history = self.entry(step);
         (history.last, history.claimed, history.revived) = (last, false, false);
     }
@@ -104,7 +157,6 @@ impl<'a> LogIndex<'a> {
 
 const EMPTY: StepHistory<'static> = StepHistory {
     last: LastEntry::Nothing,
-    attempts: 0,
     claimed: false,
     revived: false,
     caught: None,

@@ -9,7 +9,9 @@ pub(crate) mod for_each;
 pub(crate) mod history;
 pub(crate) mod recorder;
 pub(crate) mod state_data;
+pub(crate) mod timer;
 pub(crate) mod variables;
+pub(crate) mod wait_for;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use serde_json::{Value, json};
 
 pub use crate::flow::walk::recorder::PlanRecorder;
 use crate::flow::walk::state_data::{bundle_error, state_input};
+pub use crate::flow::walk::timer::Timer;
 pub use crate::flow::walk::variables::Variables;
 
 use crate::flow::control::{BranchTarget, Catch};
@@ -48,21 +51,6 @@ pub struct Walk<'a, 'l> {
     time_limit: Option<Duration>,
     /// Records a plan instead of making calls.
     pub recorder: Option<PlanRecorder<'a>>,
-}
-
-/// When a run continues.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timer {
-    Retry(Timestamp),
-    Wait(Timestamp),
-}
-
-impl Timer {
-    pub fn at(self) -> Timestamp {
-        match self {
-            Timer::Retry(at) | Timer::Wait(at) => at,
-        }
-    }
 }
 
 /// How a flow ended.
@@ -174,6 +162,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         prefix: &str,
         variables: &mut Variables<'a>,
     ) -> Result<FlowEnd, Interrupt> {
+        self.offer_links(flow, prefix, variables);
         let Some(catch) = &flow.catch else {
             return self.steps(flow, prefix, variables);
         };
@@ -188,12 +177,12 @@ impl<'a, 'l> Walk<'a, 'l> {
         let mut inner = variables.clone();
         if let Value::Object(steps) = &mut inner.steps {
             let results = self.log.results(prefix).into_iter();
-            steps.extend(results.map(|(name, result)| (name.to_owned(), result.clone())));
+            steps.extend(results.map(|(name, result)| (name.to_owned(), result)));
         }
         inner.error = std::borrow::Cow::Owned(error);
-        self.enter(&step_path, |walk| {
-            walk.steps(catch, &format!("{step_path}."), &mut inner)
-        })
+        let prefix = format!("{step_path}.");
+        self.offer_links(catch, &prefix, &mut inner);
+        self.enter(&step_path, |walk| walk.steps(catch, &prefix, &mut inner))
     }
 
     fn steps(
@@ -283,6 +272,7 @@ impl<'a, 'l> Walk<'a, 'l> {
             Action::Succeed(message) => self.succeed(step, step_path, message.as_ref(), with_input),
             Action::Fail(message) => self.fail(step, step_path, message.as_ref(), with_input),
             Action::Wait(wait) => self.wait(step, step_path, history, wait, with_input),
+            Action::WaitFor(wait) => self.wait_for(step, step_path, history, wait, with_input),
             Action::Choose(choose) => self.choose(step, step_path, choose, with_input),
             Action::Each(each) => self.each(step, step_path, each, with_input),
             Action::Flow(named) => self.named(step, step_path, named, with_input),

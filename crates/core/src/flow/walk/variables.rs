@@ -118,7 +118,10 @@ impl<'a> Variables<'a> {
 
     pub fn depends_on_unknown_path(&self, path: &Path) -> bool {
         if let Some(step) = path.step() {
-            return self.steps.get(step).is_none();
+            return match self.steps.get(step) {
+                None => true,
+                Some(result) => is_only_link(result) && !path.reads_link(),
+            };
         }
         match &path.route {
             PathKind::Plain {
@@ -134,6 +137,11 @@ impl<'a> Variables<'a> {
         let mut unknown = self.unknown.iter();
         unknown.any(|unknown| keys.starts_with(unknown) || unknown.starts_with(keys))
     }
+}
+
+/// Whether nothing is known of a step but the link by which it is answered.
+fn is_only_link(result: &Value) -> bool {
+    matches!(result, Value::Object(result) if result.len() == 1 && result.contains_key("url"))
 }
 
 /// The result of a bundle state: for a request the JSON body, or its text as `__httpresponse`.

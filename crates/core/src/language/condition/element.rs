@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Report};
 use crate::document::{Entry, Node};
-use crate::language::condition::lower::GroupContext;
+use crate::language::condition::group_context::GroupContext;
 use crate::language::condition::{Condition, lower};
 use crate::language::operator;
 use crate::language::operator::any_of;

@@ -6,93 +6,15 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostics, Report};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
+use crate::language::condition::group_context::GroupContext;
 use crate::language::condition::incomplete::{Incomplete, Lowered, combined};
 use crate::language::condition::other_tools::{comparison_in_text, group_of_other_tools};
-use crate::language::condition::{Condition, Polarity, Predicate, element};
+use crate::language::condition::{Condition, Predicate, element};
 use crate::language::operator;
 use crate::language::operator::cache::OperatorKey;
 use crate::language::operator::{CaseSensitivity, OperandContext, Operator, OperatorSpec};
 use crate::language::resolver::NameResolver;
 use crate::path::Path;
-
-/// What applies to the part of the tree that is being lowered.
-#[derive(Debug, Clone)]
-pub struct GroupContext {
-    group: String,
-    polarity: Polarity,
-    /// How text is compared, from the innermost `ignore_case`.
-    case: CaseSensitivity,
-}
-
-impl GroupContext {
-    pub fn root() -> Self {
-        Self {
-            group: String::new(),
-            polarity: Polarity::Positive,
-            case: CaseSensitivity::Exact,
-        }
-    }
-
-    pub fn with_case(self, case: CaseSensitivity) -> Self {
-        Self { case, ..self }
-    }
-
-    fn child(&self, key: &str, index: usize) -> Self {
-        let dot = if self.group.is_empty() { "" } else { "." };
-        Self {
-            group: format!("{}{dot}{key}[{index}]", self.group),
-            polarity: match key {
-                "none" => self.polarity.flip(),
-                _ => self.polarity,
-            },
-            case: self.case,
-        }
-    }
-
-    fn negated(&self) -> Self {
-        Self {
-            polarity: self.polarity.flip(),
-            ..self.clone()
-        }
-    }
-
-    /// Combines parts that must all hold; under a negation, one of the negated parts must hold.
-    fn all(&self, parts: Vec<Condition>) -> Condition {
-        match self.polarity {
-            Polarity::Positive => all(parts),
-            Polarity::Negated => any(parts),
-        }
-    }
-
-    /// Combines parts of which one must hold; under a negation, all negated parts must hold.
-    fn any(&self, parts: Vec<Condition>) -> Condition {
-        match self.polarity {
-            Polarity::Positive => any(parts),
-            Polarity::Negated => all(parts),
-        }
-    }
-
-    fn group(&self) -> &str {
-        match self.group.as_str() {
-            "" => "all",
-            group => group,
-        }
-    }
-}
-
-fn all(mut parts: Vec<Condition>) -> Condition {
-    match parts.len() {
-        1 => parts.remove(0),
-        _ => Condition::All(parts),
-    }
-}
-
-fn any(mut parts: Vec<Condition>) -> Condition {
-    match parts.len() {
-        1 => parts.remove(0),
-        _ => Condition::Any(parts),
-    }
-}
 
 /// Lowers a mapping: every key must hold.
 pub fn mapping(node: &Node, context: &GroupContext, names: &mut NameResolver<'_>) -> Lowered {
@@ -224,6 +146,9 @@ fn lower_field(entry: &Entry, context: &GroupContext, names: &mut NameResolver<'
 fn misplaced_operator(entry: &Entry) -> Option<String> {
     let name = entry.key.as_str();
     operator::find(name)?;
+    if name == operator::during::SPEC.name {
+        return Some("write `event.time: { during: … }`, or `during: …` beside `when`".to_owned());
+    }
     Some(format!(
         "write it under a field: `current: {{ {name}: … }}`"
     ))
@@ -257,10 +182,7 @@ fn lower_operators(
     names: &mut NameResolver<'_>,
 ) -> Lowered {
     let case = read_ignore_case(node, context, names.diagnostics);
-    let context = &GroupContext {
-        case: case.unwrap_or(context.case),
-        ..context.clone()
-    };
+    let context = &context.clone().with_case(case.unwrap_or(context.case));
     let mut parts = Vec::new();
     for entry in entries.iter().filter(|entry| entry.key != "ignore_case") {
         parts.push(match entry.key.as_str() {

@@ -8,6 +8,7 @@ pub(crate) mod contradiction;
 mod contradiction_tests;
 pub(crate) mod element;
 pub mod evaluate;
+pub(crate) mod group_context;
 pub(crate) mod incomplete;
 pub(crate) mod lower;
 pub(crate) mod other_tools;
@@ -22,8 +23,8 @@ use std::sync::Arc;
 use crate::diagnostic::Span;
 use crate::document::Node;
 use crate::event::catalogue::FieldType;
+use crate::language::condition::group_context::GroupContext;
 use crate::language::condition::incomplete::{Incomplete, Lowered};
-use crate::language::condition::lower::GroupContext;
 use crate::language::names::ElementScope;
 use crate::language::operator::{CaseSensitivity, Operator};
 use crate::language::resolver::NameResolver;
@@ -92,7 +93,13 @@ impl Condition {
     /// Lowers the value of `when`. Its paths then count as tested; `None` after an error was reported,
     /// except for a contradiction, after which the condition can still be evaluated.
     pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
-        let condition = proven(lower::mapping(node, &GroupContext::root(), names), names)?;
+        Self::lower_in(node, "", names)
+    }
+
+    /// The same for a condition within a group of this name.
+    pub fn lower_in(node: &Node, group: &str, names: &mut NameResolver<'_>) -> Option<Self> {
+        let context = GroupContext::of(group);
+        let condition = proven(lower::mapping(node, &context, names), names)?;
         let tested = condition.predicates().into_iter();
         names
             .in_scope

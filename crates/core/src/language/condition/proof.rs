@@ -28,6 +28,7 @@ pub static EVENT: LazyLock<Event> = LazyLock::new(|| Event {
     about: Value::Null,
     format: "",
     warnings: Vec::new(),
+    trace: None,
 });
 
 /// More different comparisons with other fields than this are not combined.

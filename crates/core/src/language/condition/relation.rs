@@ -120,7 +120,7 @@ impl<'c, 's> FieldPair<'c, 's> {
         let decides = |predicate: &&&Predicate| {
             let operator = predicate.operator.settled(scope.vars);
             let known = match &*operator {
-                Operator::Matches(_) | Operator::AnyOf(_) => false,
+                Operator::Matches(_) | Operator::AnyOf(_) | Operator::During(_) => false,
                 Operator::Is(_)
                 | Operator::Lt(_)
                 | Operator::Lte(_)

@@ -9,6 +9,7 @@ use crate::language::condition::{Polarity, Predicate};
 use crate::language::operator::{CaseSensitivity, Verdict};
 use crate::path::Resolved;
 use crate::path::scope::Scope;
+use crate::schedule::ScheduleState;
 
 /// Supplies the evaluator with the verdict of each predicate, and may record it.
 pub trait Tracer {
@@ -76,6 +77,8 @@ pub struct TraceLine {
     pub at: Span,
     /// Why it failed, if the value alone does not show it, and what to write.
     pub hint: Option<String>,
+    /// The schedule at the time that was found.
+    pub schedule: Option<ScheduleState>,
 }
 
 impl Tracer for Trace {
@@ -96,6 +99,7 @@ impl Tracer for Trace {
             verdict,
             at: predicate.at,
             hint: hint(predicate, &found, verdict, scope),
+            schedule: predicate.operator.schedule_state(&found, scope),
         });
         verdict
     }
@@ -110,6 +114,9 @@ fn hint(
     if predicate.path.is_of_document() {
         // Hints use the keys of a rule, which a bundle does not have.
         return None;
+    }
+    if let Some(note) = predicate.operator.value_note(found, scope) {
+        return Some(note);
     }
     match verdict {
         Verdict::Match => match predicate.polarity {

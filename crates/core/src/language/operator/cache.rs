@@ -39,7 +39,7 @@ impl OperatorKey {
     ) -> Option<Self> {
         let fields = match names.in_scope.error_scope {
             ErrorScope::None => names.fields.identity()?,
-            ErrorScope::RunDied | ErrorScope::StepFailed => return None,
+            ErrorScope::RunDied | ErrorScope::Outage | ErrorScope::StepFailed => return None,
         };
         if path.is_local() {
             return None;

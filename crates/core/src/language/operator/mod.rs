@@ -8,6 +8,7 @@ pub(crate) mod before;
 pub(crate) mod between;
 pub(crate) mod cache;
 pub(crate) mod contains;
+pub(crate) mod during;
 pub(crate) mod ends_with;
 pub mod equality;
 pub mod example;
@@ -51,6 +52,7 @@ use crate::language::operator::text::TextComparison;
 use crate::language::operator::time::TimeComparison;
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
+use crate::schedule::ScheduleState;
 
 pub use crate::language::operator::example::Example;
 pub(crate) use crate::language::operator::example::examples;
@@ -141,6 +143,11 @@ pub trait OperatorImpl {
         None
     }
 
+    /// Explains the value, whether or not the operator holds.
+    fn value_note(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Option<String> {
+        None
+    }
+
     /// Returns values for which the operator holds, close to the given one.
     fn satisfying_values(&self, _found: &Resolved<'_>, _scope: &Scope<'_>) -> Vec<Value> {
         Vec::new()
@@ -215,6 +222,7 @@ operators! {
     Present(present: present::Present),
     Before(before: TimeComparison),
     After(after: TimeComparison),
+    During(during: during::DuringSchedule),
 }
 
 impl Operator {
@@ -284,6 +292,7 @@ impl Operator {
                 | Operator::Between(_)
                 | Operator::Before(_)
                 | Operator::After(_)
+                | Operator::During(_)
                 | Operator::AnyOf(_)
         )
     }
@@ -300,7 +309,7 @@ impl Operator {
     /// Returns whether the verdict on a value of this path changes only at the operator's constants.
     pub fn is_decided_by_constants(&self, path: &Path) -> bool {
         let has_condition = match self {
-            Operator::Matches(_) => true,
+            Operator::Matches(_) | Operator::During(_) => true,
             Operator::AnyOf(any_of) => !any_of.compares_elements(),
             _ => false,
         };
@@ -334,6 +343,19 @@ impl Operator {
     /// Explains what in the value makes the operator hold, if the value alone does not show it.
     pub fn match_note(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
         self.inner().match_note(found, scope)
+    }
+
+    /// Explains the value, whether or not the operator holds.
+    pub fn value_note(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<String> {
+        self.inner().value_note(found, scope)
+    }
+
+    /// Returns the state of the schedule with which the value is compared.
+    pub fn schedule_state(&self, found: &Resolved<'_>, scope: &Scope<'_>) -> Option<ScheduleState> {
+        match self {
+            Operator::During(during) => during.state(found, scope),
+            _ => None,
+        }
     }
 
     /// Returns values for which the operator holds, close to the given one.

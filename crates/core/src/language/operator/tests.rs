@@ -1,9 +1,12 @@
 //! Runs the documented examples of all operators, and tests what all operators have in common.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::Config;
+use crate::config::{Config, ConfigSource};
 use crate::diagnostic::Code;
 use crate::diagnostic::{Diagnostics, FileId};
 use crate::document;
@@ -13,6 +16,7 @@ use crate::language::condition::Condition;
 use crate::language::condition::evaluate::evaluate;
 use crate::language::condition::trace::Trace;
 use crate::language::event_fields::EventFields;
+use crate::schedule::Schedule;
 
 /// An event with one value at a dotted path.
 fn event(field: &str, value: Option<&str>) -> Event {
@@ -36,11 +40,20 @@ fn event(field: &str, value: Option<&str>) -> Event {
         about: json!({}),
         format: "zis",
         warnings: vec![],
+        trace: None,
     }
 }
 
 fn vars() -> Value {
     json!({"many": [1, 2], "none": []})
+}
+
+/// `office` is open on weekdays from 9 to 17 in Berlin.
+fn office() -> Arc<BTreeMap<String, Arc<Schedule>>> {
+    let text = "schedules: { office: { zone: Europe/Berlin, hours: { mon-fri: 09:00-17:00 } } }";
+    ConfigSource::new("flowtrigger.yaml".into(), text.into(), BTreeMap::new())
+        .compile()
+        .schedules
 }
 
 fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
@@ -55,6 +68,7 @@ fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
     let config = Config::default();
     let mut names = config.name_resolver(fields, &mut diagnostics);
     names.in_scope.vars = vars().into();
+    names.schedules = office();
     let condition = nodes
         .first()
         .and_then(|node| Condition::lower(node, &mut names));
@@ -154,6 +168,92 @@ fn a_failed_negation_has_no_hint() {
             (Verdict::NoMatch, &None),
             "{test}"
         );
+    }
+}
+
+/// What a schedule was at the time is shown whether or not the predicate holds, and the next time at which it holds.
+#[test]
+fn the_state_of_a_schedule_is_explained() {
+    let open = "during office open: Mon 11:00 Europe/Berlin, closes 17:00";
+    let closed = "during office closed: Sun 11:00 Europe/Berlin, opens Mon 09:00";
+    for (test, time, matches, words, next) in [
+        (
+            "{ during: office }",
+            "2026-03-02T10:00:00Z",
+            true,
+            open,
+            "2026-03-02T11:00:00+01:00",
+        ),
+        (
+            "{ not: { during: office } }",
+            "2026-03-02T10:00:00Z",
+            false,
+            open,
+            "2026-03-02T17:00:00+01:00",
+        ),
+        (
+            "{ during: { not: office } }",
+            "2026-03-02T10:00:00Z",
+            false,
+            open,
+            "2026-03-02T17:00:00+01:00",
+        ),
+        (
+            "{ during: office }",
+            "2026-03-01T10:00:00Z",
+            false,
+            closed,
+            "2026-03-02T09:00:00+01:00",
+        ),
+        (
+            "{ not: { during: office } }",
+            "2026-03-01T10:00:00Z",
+            true,
+            closed,
+            "2026-03-01T11:00:00+01:00",
+        ),
+    ] {
+        let (found, trace) = verdict("field", test, Some(&format!("\"{time}\"")));
+        assert_eq!(found == Verdict::Match, matches, "{test}");
+        let line = &trace.lines[0];
+        assert_eq!(line.hint.as_deref(), Some(words), "{test}");
+        let state = line.schedule.as_ref().unwrap();
+        assert_eq!(state.open, words == open);
+        let condition = lower("field", test).unwrap();
+        let predicate = condition.predicates()[0];
+        let (event, vars) = (event("field", Some(&format!("\"{time}\""))), vars());
+        let scope = Scope::new(&event, &vars);
+        let found = predicate.path.resolve(&scope);
+        let value = match predicate.polarity {
+            Polarity::Positive => predicate.operator.satisfying(&found, &scope).pop(),
+            Polarity::Negated => predicate.operator.violating(&found, &scope),
+        };
+        assert_eq!(value, Some(json!(next)), "{test}");
+    }
+}
+
+#[test]
+fn a_schedule_needs_a_time_of_day_and_a_name() {
+    for (field, test, code) in [
+        (
+            "ticket.subject",
+            "{ during: office }",
+            Code::OperatorMismatch,
+        ),
+        (
+            "ticket.created_at",
+            "{ during: ofice }",
+            Code::UndefinedName,
+        ),
+        ("ticket.created_at", "{ during: [office] }", Code::WrongType),
+        (
+            "ticket.created_at",
+            "{ during: { outside: office } }",
+            Code::WrongType,
+        ),
+    ] {
+        let diagnostics = lower(field, test).unwrap_err();
+        assert_eq!(diagnostics.sorted()[0].code, code, "{test}");
     }
 }
 

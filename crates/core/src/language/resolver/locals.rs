@@ -8,7 +8,7 @@ use crate::language::event_fields::FieldCheck;
 use crate::language::names::{ErrorScope, Local, LocalType};
 use crate::language::resolver::NameResolver;
 use crate::language::resolver::paths::join_keys;
-use crate::path::{Path, PathSegment, RUN_ERROR_FIELDS, STEP_ERROR_FIELDS};
+use crate::path::{OUTAGE_ERROR_FIELDS, Path, PathSegment, RUN_ERROR_FIELDS, STEP_ERROR_FIELDS};
 
 impl NameResolver<'_> {
     /// Checks the keys of a local against its type; false after reporting an error.
@@ -92,6 +92,7 @@ impl NameResolver<'_> {
         };
         let known = match self.in_scope.error_scope {
             ErrorScope::None | ErrorScope::RunDied => RUN_ERROR_FIELDS,
+            ErrorScope::Outage => OUTAGE_ERROR_FIELDS,
             ErrorScope::StepFailed => STEP_ERROR_FIELDS,
         };
         if known.contains(name) {
@@ -102,10 +103,13 @@ impl NameResolver<'_> {
             "why" | "reason" | "text" | "cause" | "error" | "description" => "message",
             "id" | "run_id" => "run",
             "name" if known.contains(&"step") => "step",
+            "name" | "host" | "connection" if known.contains(&"receiver") => "receiver",
             "name" => "rule",
-            "tries" | "count" | "retries" => "attempts",
+            "tries" | "count" | "retries" if known.contains(&"attempts") => "attempts",
+            "tries" | "retries" | "attempts" => "failures",
+            "deaths" | "runs" | "total" => "count",
             "code" | "status_code" | "http_status" => "status",
-            other => suggest::nearest(other, known.into_iter()).unwrap_or_default(),
+            other => suggest::nearest(other, known.iter().copied()).unwrap_or_default(),
         };
         let help = match known.contains(&meant) {
             true => format!("did you mean `error.{meant}`?"),
@@ -128,7 +132,7 @@ fn event_field(keys: &[PathSegment]) -> String {
 pub fn scope_of_name(dotted: &str) -> Option<(String, &'static str)> {
     let (places, help) = match dotted.split('.').next()? {
         "error" => (
-            "in the steps of `catch` and of `on_dead`",
+            "in the steps of `catch`, `on_dead` and `on_outage`",
             "to continue after a failed step, write `catch:`, a list of steps, beside it; to react to a dead run, write `on_dead:` beside `flow`",
         ),
         "events" => (

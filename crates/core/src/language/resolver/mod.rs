@@ -6,6 +6,7 @@ pub(crate) mod paths;
 pub(crate) mod steps;
 pub(crate) mod text_fields;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -15,6 +16,7 @@ use crate::event::catalogue::Catalogue;
 use crate::language::event_fields::EventFields;
 use crate::language::interner::Interner;
 use crate::language::names::Names;
+use crate::schedule::Schedule;
 
 /// Checks the paths of a rule against the names in scope.
 pub struct NameResolver<'a> {
@@ -24,6 +26,10 @@ pub struct NameResolver<'a> {
     /// The fields of the rule's events.
     pub fields: EventFields,
     pub in_scope: Names,
+    /// The schedules of the configuration, by name.
+    pub schedules: Arc<BTreeMap<String, Arc<Schedule>>>,
+    /// The headers that sources read, in lower case.
+    pub headers: BTreeSet<String>,
     /// Values shared with the rules that were lowered before.
     pub interner: Interner,
     pub diagnostics: &'a mut Diagnostics,
@@ -42,6 +48,8 @@ impl<'a> NameResolver<'a> {
             config_complete: true,
             fields,
             in_scope: Names::new(vars),
+            schedules: Arc::default(),
+            headers: BTreeSet::new(),
             interner: Interner::default(),
             diagnostics,
         }

@@ -58,7 +58,7 @@ impl NameResolver<'_> {
     pub fn with_scope_root(&self, path: Path) -> Path {
         let path = match self.in_scope.error_scope {
             ErrorScope::None => path,
-            ErrorScope::RunDied | ErrorScope::StepFailed => path.of_error(),
+            ErrorScope::RunDied | ErrorScope::Outage | ErrorScope::StepFailed => path.of_error(),
         };
         path.of_local(|name| self.in_scope.locals.iter().any(|local| local.name == name))
     }
@@ -147,16 +147,20 @@ impl NameResolver<'_> {
                 (Root::Steps, Some(name)) => {
                     let Some(step) = self.in_scope.steps.iter().find(|step| step.name == name)
                     else {
-                        self.undefined("step", &path.text, name, at);
-                        return false;
+                        return self.check_link(name, keys, &path.text, at);
                     };
                     let key = keys.get(1).map(|key| key.name.as_str());
-                    return self.check_result(step.gives, name, key, at);
+                    let event = step.event.clone();
+                    return self.check_result(step.gives, name, key, at)
+                        && self.check_awaited_event(event.as_ref(), &keys[1..], &path.text, at);
                 }
                 (Root::Error, Some(_)) => return self.check_error(keys, &path.text, at),
                 (Root::Local, Some(name)) => return self.check_local(name, &keys[1..], path, at),
                 _ => {}
             }
+        }
+        if let Some(name) = path.request_header() {
+            return self.check_header(name, at);
         }
         if !self.check_body_key(path, at) {
             return false;
@@ -339,23 +343,19 @@ impl NameResolver<'_> {
             .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
     }
 
-    fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Span) {
-        let known: Vec<String> = if kind == "step" {
-            self.in_scope
-                .steps
-                .iter()
-                .map(|step| step.name.clone())
-                .collect()
-        } else {
-            self.in_scope
-                .vars
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(k, _)| k.clone())
-                .collect()
+    pub(crate) fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Span) {
+        let known: Vec<&String> = match kind {
+            "step" => {
+                let steps = self.in_scope.steps.iter().map(|step| &step.name);
+                steps.chain(&self.in_scope.answers).collect()
+            }
+            _ => {
+                let vars = self.in_scope.vars.as_object().into_iter();
+                vars.flatten().map(|(name, _)| name).collect()
+            }
         };
-        let nearest = suggest::nearest(name, known.iter().map(String::as_str));
+        let nearest = suggest::nearest(name, known.into_iter().map(String::as_str));
+        let nearest = nearest.map(str::to_owned);
         let message = format!("`{path}` reads the {kind} `{name}`, which nothing defines");
         match (nearest, kind) {
             (Some(nearest), _) => {
@@ -367,6 +367,9 @@ impl NameResolver<'_> {
                     ErrorScope::None | ErrorScope::StepFailed => self.readable_steps_help(name),
                     ErrorScope::RunDied => {
                         "the results of the dead run's steps are not available; `error.message` is the reason of its failure"
+                    }
+                    ErrorScope::Outage => {
+                        "the results of other runs' steps are not available; `error.message` is the last failure of the receiver"
                     }
                 };
                 let below = path.strip_prefix("$.").unwrap_or(path);

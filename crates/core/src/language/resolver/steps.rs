@@ -3,8 +3,11 @@
 
 use crate::diagnostic::{Code, Diagnostic, Report, Span};
 use crate::document::suggest;
+use crate::language::event_fields::{EventFields, FieldCheck};
 use crate::language::names::{Execution, StepOutput};
 use crate::language::resolver::NameResolver;
+use crate::language::resolver::paths::join_keys;
+use crate::path::PathSegment;
 
 impl NameResolver<'_> {
     /// Suggests `steps.user.body` for `user.body`, if an earlier step is called `user`.
@@ -69,6 +72,68 @@ impl NameResolver<'_> {
             (StepOutput::Keys(_), _) => return true,
         };
         self.error(Code::UndefinedName, at, message, &help);
+        false
+    }
+
+    /// Checks what is read of a step that has not run: only the link of a step that waits for an answer exists before it.
+    pub(crate) fn check_link(
+        &mut self,
+        name: &str,
+        keys: &[PathSegment],
+        text: &str,
+        at: Span,
+    ) -> bool {
+        if !self.in_scope.answers.iter().any(|answer| answer == name) {
+            self.undefined("step", text, name, at);
+            return false;
+        }
+        if keys.get(1).is_some_and(|key| key.name == "url") {
+            self.in_scope.links_read.insert(name.to_owned());
+            return true;
+        }
+        let message = format!("`{text}` is read before the step `{name}` has an answer");
+        let help = format!("before the step only its link can be read: `steps.{name}.url`");
+        self.error(Code::UndefinedName, at, message, &help);
+        false
+    }
+
+    /// Checks a field of the event that a step waited for; false after reporting an error.
+    pub(crate) fn check_awaited_event(
+        &mut self,
+        fields: Option<&EventFields>,
+        keys: &[PathSegment],
+        text: &str,
+        at: Span,
+    ) -> bool {
+        let (Some(fields), [event, below @ ..]) = (fields, keys) else {
+            return true;
+        };
+        if event.name != "event" || below.is_empty() {
+            return true;
+        }
+        let field = join_keys(below);
+        let help = match fields.check(&field) {
+            FieldCheck::Known(_) | FieldCheck::Open | FieldCheck::Unlisted { .. } => return true,
+            FieldCheck::Misspelt { meant } => Some(meant),
+            FieldCheck::Unknown { nearest } => nearest,
+        };
+        let message = format!("{}, which `{text}` reads", fields.unknown_field(&field));
+        let help = help.map_or_else(|| fields.advice(), |near| format!("did you mean `{near}`?"));
+        self.error(Code::UnknownField, at, message, &help);
+        false
+    }
+
+    /// Checks that a source reads a header; false after reporting an error.
+    pub(crate) fn check_header(&mut self, name: &str, at: Span) -> bool {
+        if self.headers.contains(name) || !self.config_complete {
+            return true;
+        }
+        let message = format!("no source reads the header `{name}`");
+        let help = match suggest::nearest(name, self.headers.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `event.headers.{near}`?"),
+            None => format!("add it to the source in flowtrigger.yaml: `headers: [{name}]`"),
+        };
+        self.not_configured(Code::UndefinedName, at, message, &help);
         false
     }
 

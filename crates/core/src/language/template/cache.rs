@@ -44,7 +44,7 @@ pub fn lower_cached(
 ) -> Option<JsonTemplate> {
     let fields = match names.in_scope.error_scope {
         ErrorScope::None => names.fields.identity(),
-        ErrorScope::RunDied | ErrorScope::StepFailed => None,
+        ErrorScope::RunDied | ErrorScope::Outage | ErrorScope::StepFailed => None,
     };
     // Without the local, the same name is a field of the event.
     let mut locals = names.in_scope.locals.iter();

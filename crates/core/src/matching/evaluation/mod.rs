@@ -30,6 +30,7 @@ use crate::flow::plan::{PlanStep, plan};
 use crate::matching::find::MatchScratch;
 use crate::matching::rule_set::RuleSet;
 use crate::rule::Rule;
+use crate::run::answer_link::AnswerLinks;
 use crate::run::call_result::CallResult;
 
 /// An event to evaluate.
@@ -313,6 +314,7 @@ impl<'a> Evaluation<'a> {
             error: &Value::Null,
             locals,
             seed: "",
+            links: AnswerLinks::Hidden,
         };
         plan(&rule.flow, &subject, now, reply)
     }

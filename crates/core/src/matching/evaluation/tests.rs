@@ -152,7 +152,7 @@ fn a_stored_rule_is_explained_alone() {
 
 #[test]
 fn times_without_a_zone_are_read_in_the_zone_of_their_source() {
-    use crate::event::format::custom::{CustomFormat, TypeRule};
+    use crate::event::format::custom::{CustomFormat, ValueLocations};
 
     let rule = |name: &str, when: &str| {
         format!(
@@ -173,10 +173,10 @@ fn times_without_a_zone_are_read_in_the_zone_of_their_source() {
     let description = |zone: Option<&str>| CustomFormat {
         name: "desk".into(),
         source: "support".into(),
-        event_type: TypeRule::Constant("ticket.PriorityChanged".into()),
-        id: None,
-        key: None,
-        time: Some("at".into()),
+        event_type: ValueLocations::constant("ticket.PriorityChanged"),
+        id: ValueLocations::default(),
+        key: ValueLocations::default(),
+        time: ValueLocations::path("at"),
         time_zone: zone.map(|name| jiff::tz::TimeZone::get(name).expect(name)),
     };
     let bytes = br#"{"at":"2026-03-06 10:00:00","unix":1772789400,"l":["2026-03-06 10:00:00"]}"#;

@@ -141,7 +141,7 @@ impl SingleChangeSearch<'_> {
             changed.all(|read| read.route == path.route)
                 && !matches!(
                     *predicate.operator,
-                    Operator::Matches(_) | Operator::AnyOf(_)
+                    Operator::Matches(_) | Operator::AnyOf(_) | Operator::During(_)
                 )
         };
         if !here.iter().all(is_known) {

@@ -173,6 +173,8 @@ fn body(
         return ValueOrigin::Spot(trie.spot(keys));
     };
     match keys {
+        // The whole body has the type beside what its lines fill.
+        [] => return ValueOrigin::Event(path.clone()),
         [key] if key.name == "type" => return ValueOrigin::About(HeaderField::Display),
         [key, ..] if key.name == "type" => return ValueOrigin::Nowhere,
         _ => {}

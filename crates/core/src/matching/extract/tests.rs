@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::catalogue::Catalogue;
-use crate::event::format::custom::{CustomFormat, TypeRule};
+use crate::event::format::custom::{CustomFormat, ValueLocations};
 use crate::event::format::{FormatHint, head};
 use crate::event::json::mutate;
 use crate::event::json::mutate::SAMPLES;
@@ -38,10 +38,10 @@ fn description() -> CustomFormat {
     CustomFormat {
         name: "crm".into(),
         source: "crm".into(),
-        event_type: TypeRule::Constant("deal.won".into()),
-        id: None,
-        key: None,
-        time: None,
+        event_type: ValueLocations::constant("deal.won"),
+        id: ValueLocations::default(),
+        key: ValueLocations::default(),
+        time: ValueLocations::default(),
         time_zone: None,
     }
 }

@@ -20,7 +20,7 @@ pub(crate) mod value_table;
 
 use serde_json::Value;
 
-use crate::event::Event;
+use crate::event::EMPTY_EVENT;
 use crate::event::json::value_ref::ValueRef;
 use crate::language::condition::Predicate;
 use crate::language::operator::{Operator, Verdict};
@@ -63,22 +63,6 @@ pub struct RuleIndex {
     /// The number of one of the rules.
     any_rule: u32,
 }
-
-/// An empty event, for predicates that read one value only.
-static EMPTY_EVENT: Event = Event {
-    source: String::new(),
-    endpoint: String::new(),
-    event_type: String::new(),
-    id: String::new(),
-    key: None,
-    time: None,
-    envelope: Value::Null,
-    body: Value::Null,
-    raw: Value::Null,
-    about: Value::Null,
-    format: "",
-    warnings: Vec::new(),
-};
 
 /// The scope of a predicate that reads one value only.
 static EMPTY_SCOPE: Scope<'static> = Scope::new(&EMPTY_EVENT, &Value::Null);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
@@ -50,6 +51,8 @@ pub enum TestEvent {
     /// A path relative to the test's file.
     File(String, Span),
     Inline(Value, Span),
+    /// The tick of the rule at a time. Default: the first one of the test.
+    Tick(Option<Timestamp>, Span),
 }
 
 /// What a run must do.
@@ -134,7 +137,7 @@ impl TestDefaults {
 
 /// Lowers the event of a test that has only one.
 pub(super) fn single(node: &Node, names: &mut NameResolver<'_>) -> Option<TestEntry> {
-    let allowed = [Expected::Match, Expected::NoMatch];
+    let allowed = [Expected::Match, Expected::NoMatch, Expected::Suppressed];
     let inputs = TestDefaults::lower(node, names);
     if inputs.is_none() && node.get("event").is_none() {
         without_event::<()>(node.at, names.diagnostics);
@@ -272,23 +275,18 @@ fn lower_expect(
     if let Some(found) = found {
         return Some(*found);
     }
-    if [Expected::Suppressed.as_str(), Expected::Held.as_str()].contains(&word) {
+    if word == Expected::Held.as_str() {
         let message = format!("`expect: {word}` needs an earlier event");
-        let help = "write `events: [{ at: 0s, expect: match }, { at: 5m, expect: suppressed }]`";
+        let help = "write `events: [{ at: 0s, expect: match }, { at: 5m, expect: held }]`";
         return diagnostics.reject_value(expect.at, message, help);
     }
     let words: Vec<&str> = allowed.iter().map(|allowed| allowed.as_str()).collect();
-    match words.as_slice() {
-        [first, second] => diagnostics.reject_value(
-            expect.at,
-            format!("`expect` takes {first} or {second}"),
-            "write `expect: match` or `expect: no match`",
-        ),
-        words => {
-            let message = format!("`expect` takes one of {}", words.join(", "));
-            diagnostics.reject_value(expect.at, message, "write `expect: match`")
-        }
-    }
+    let message = format!("`expect` takes one of {}", words.join(", "));
+    diagnostics.reject_value(
+        expect.at,
+        message,
+        "write `expect: match` or `expect: no match`",
+    )
 }
 
 fn lower_gate(gate: &Node, names: &mut NameResolver<'_>) -> Option<TestName> {

@@ -1,13 +1,14 @@
 //! Lowers the mocked results of steps: a reply, a failure, or one of them for each attempt.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::diagnostic::{Code, Diagnostics, Report, Span};
 use crate::document::decode::Decode;
 use crate::document::{Entry, Node, Yaml};
+use crate::flow::limits::MAX_AWAITED_EVENTS;
 use crate::flow::simulate::Mock;
 use crate::rule::test::section;
-use crate::rule::test::vocabulary::REPLY;
+use crate::rule::test::vocabulary::{AWAITED, REPLY};
 
 /// The highest status of a response.
 pub const MAX_STATUS: u64 = 999;
@@ -57,6 +58,12 @@ fn result(node: &Node, diagnostics: &mut Diagnostics) -> Option<Mock> {
     {
         return diagnostics.text(&only.value, "fails").map(Mock::Fails);
     }
+    if ["arrives", "answer"]
+        .iter()
+        .any(|key| node.get(key).is_some())
+    {
+        return awaited(node, diagnostics);
+    }
     let mut reply = Map::new();
     let mut is_valid = true;
     for entry in entries {
@@ -81,4 +88,41 @@ fn result(node: &Node, diagnostics: &mut Diagnostics) -> Option<Mock> {
         reply.insert(entry.key.clone(), entry.value.to_json());
     }
     is_valid.then_some(Mock::Reply(Value::Object(reply)))
+}
+
+/// Who answers in a test that does not say so.
+pub const ANSWERED_BY: &str = "link";
+
+/// What comes for a `wait_for`: `{ arrives: { … }, number: 2 }`, or `{ answer: approve, by: { … } }`.
+fn awaited(node: &Node, diagnostics: &mut Diagnostics) -> Option<Mock> {
+    diagnostics.entries(node, &AWAITED)?;
+    let number = match node.get("number") {
+        Some(number) => diagnostics.whole_number(number, "number", 1..=MAX_AWAITED_EVENTS as u64),
+        None => Some(1),
+    };
+    let by = match node.get("by") {
+        Some(by) if by.as_map().is_some() => by.to_json(),
+        Some(by) => return diagnostics.reject_type(by, "by", "a mapping such as { user: ada }"),
+        None => json!({ "via": ANSWERED_BY }),
+    };
+    match (node.get("arrives"), node.get("answer")) {
+        (Some(_), None) if node.get("by").is_some() => {
+            let help = "remove it: only an answer is given by somebody";
+            diagnostics.reject_value(node.at, "`by` has no effect beside `arrives`", help)
+        }
+        (Some(event), None) if event.as_map().is_some() => Some(Mock::Arrives {
+            number: u32::try_from(number?).expect("the range fits"),
+            event: event.to_json(),
+        }),
+        (Some(event), None) => diagnostics.reject_type(event, "arrives", "the fields of the event"),
+        (None, Some(answer)) if node.get("number").is_none() => {
+            let answer = diagnostics.text(answer, "answer")?;
+            Some(Mock::Answers { answer, by })
+        }
+        (_, _) => {
+            let message = "a step gets an event or an answer";
+            let help = "write `{ arrives: { … } }` or `{ answer: approve }`";
+            diagnostics.reject_value(node.at, message, help)
+        }
+    }
 }

@@ -24,7 +24,15 @@ pub const ENDS: [&str; 3] = ["done", "skipped", "dead"];
 /// The most attempts of a step that a test can expect.
 pub const MAX_ATTEMPTS: u64 = 1_000;
 /// The gates that can suppress a run.
-pub const GATES: [&str; 4] = ["dedupe", "debounce", "throttle", loop_guard::GATE];
+pub const GATES: [&str; 7] = [
+    "during",
+    "dedupe",
+    "debounce",
+    "throttle",
+    "count",
+    "sequence",
+    loop_guard::GATE,
+];
 
 /// The keys of a test of one event that belong to an entry of `events` if there are several.
 const OF_ONE_EVENT: [&str; 6] = ["expect", "because", "steps", "attempts", "ends", "guard"];
@@ -46,7 +54,7 @@ pub struct RuleTest {
 
 #[derive(Debug, Clone)]
 pub enum TestForm {
-    /// One event: no gate suppresses it, and all waits end at once.
+    /// One event: no gate but `during` suppresses it, and all waits end at once.
     Single,
     /// Several events in virtual time, with gates, lanes and the loop guard.
     Timeline {
@@ -228,6 +236,17 @@ fn lower_now(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Timest
 /// The event of a test or of one of its entries. `None` if it has none or an invalid one, which is reported.
 fn lower_event(event: &Node, diagnostics: &mut Diagnostics) -> Option<entry::TestEvent> {
     match &event.value {
+        Yaml::Text(word) if word == "tick" => Some(entry::TestEvent::Tick(None, event.at)),
+        Yaml::Map(entries) if entries.len() == 1 && entries[0].key == "tick" => {
+            let at = entries[0].value.as_text();
+            let at = at.and_then(|text| text.parse().ok());
+            if at.is_none() {
+                let help =
+                    "write `{ tick: 2026-03-01T09:00:00Z }`, or `event: tick` for the next one";
+                diagnostics.invalid(entries[0].value.at, "`tick` takes a time", help);
+            }
+            at.map(|at| entry::TestEvent::Tick(Some(at), event.at))
+        }
         Yaml::Text(file) => Some(entry::TestEvent::File(file.clone(), event.at)),
         Yaml::Map(_) => Some(entry::TestEvent::Inline(event.to_json(), event.at)),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {

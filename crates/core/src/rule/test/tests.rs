@@ -43,8 +43,8 @@ fn several_events_share_the_values_of_their_test() {
 fn tests_that_could_never_fail_or_pass_are_reported() {
     for (text, message) in [
         (
-            "{ event: a, expect: suppressed }",
-            "`expect: suppressed` needs an earlier event",
+            "{ event: a, expect: held }",
+            "`expect: held` needs an earlier event",
         ),
         (
             "{ event: a, expect: match, runs: 1 }",
@@ -84,7 +84,7 @@ fn tests_that_could_never_fail_or_pass_are_reported() {
         ),
         (
             "{ event: a, events: [{ at: 0s, expect: suppressed, gate: lane }] }",
-            "`gate` takes one of dedupe, debounce, throttle, loop_guard",
+            "`gate` takes one of during, dedupe, debounce, throttle, count, sequence, loop_guard",
         ),
         (
             "{ event: a, events: [{ at: 0s, expect: held, ends: dead }] }",

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::document::vocabulary::{Vocabulary, duration, mapping, text, words};
+use crate::flow::limits::MAX_AWAITED_EVENTS;
 use crate::rule::test::mock::MAX_STATUS;
 use crate::rule::test::{ENDS, GATES, MAX_ATTEMPTS, MAX_EVENTS};
 
@@ -12,13 +13,13 @@ pub const TEST: Vocabulary = Vocabulary {
     words: words! {
         "name" any_text => "What the test shows, in one sentence.";
         "rule" text => "The rule under test, if the file has several.";
-        "event" event => "The event: a path relative to this file, or the event itself.";
+        "event" event => "The event: a path relative to this file, or the event itself. `tick`, or `{ tick: TIME }`, is a tick of a rule with `every`.";
         "set" mapping => "Changes to the event, as path and value.";
-        "expect" expect => "`match` or `no match`.";
+        "expect" expect => "`match`, `no match`, or `suppressed` by the gate `during`.";
         "because" text => "The path of the predicate that prevents the match.";
         "now" time => "The time at which the run starts. Default: the time of the event.";
         "mock" mock =>
-            "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt.";
+            "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt. Of a `wait_for` what comes; without it nothing comes.";
         "steps" steps =>
             "What each step must send, by step name, or `not sent`. Keys that are not listed may have any value.";
         "attempts" attempts => "How many attempts each step must make, by step name.";
@@ -43,7 +44,7 @@ pub const TEST_EVENT: Vocabulary = Vocabulary {
             "`match`: its run starts. `no match`. `suppressed`: a gate suppresses its run. `held`: the loop guard holds it.";
         "because" text => "The path of the predicate that prevents the match.";
         "gate" gate =>
-            "The gate that suppresses the run: `dedupe`, `debounce`, `throttle` or `loop_guard`.";
+            "The gate that suppresses the run: `during`, `dedupe`, `debounce`, `throttle`, `count`, `sequence` or `loop_guard`.";
         "starts" duration => "When its run starts, counted from the start of the test.";
         "mock" mock => "The results of steps in its run. They replace those of the test.";
         "steps" steps => "What each step must send, by step name, or `not sent`.";
@@ -65,12 +66,27 @@ pub const REPLY: Vocabulary = Vocabulary {
     },
 };
 
+/// The keys of a mock of a `wait_for`.
+pub const AWAITED: Vocabulary = Vocabulary {
+    name: "what comes for a `wait_for`",
+    words: words! {
+        "arrives" mapping => "The fields of the event that comes, as later steps read them: `steps.NAME.event`. Its condition is not compared.";
+        "number" awaited_number => "Which event of `any` comes, from 1. Default: 1.";
+        "answer" any_text => "The answer that a person gives.";
+        "by" mapping => "Who gives it, as later steps read `steps.NAME.by`. Default: `{ via: link }`.";
+    },
+};
+
+fn awaited_number() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MAX_AWAITED_EVENTS})
+}
+
 fn event() -> Value {
     json!({"type": ["string", "object"]})
 }
 
 fn expect() -> Value {
-    json!({"enum": ["match", "no match"]})
+    json!({"enum": ["match", "no match", "suppressed"]})
 }
 
 fn expect_of_event() -> Value {
@@ -140,11 +156,12 @@ pub fn schema() -> Value {
 }
 
 /// The definitions that the schema of a test refers to.
-pub fn definitions() -> [(&'static str, Value); 4] {
+pub fn definitions() -> [(&'static str, Value); 5] {
     [
         ("test_event", event_schema()),
         ("mock", mock_schema()),
         ("reply", reply_schema()),
+        ("awaited", awaited_schema()),
         ("sent", sent_schema()),
     ]
 }
@@ -198,9 +215,19 @@ fn mock_schema() -> Value {
         "description": "A reply, a failure, or a list with one entry per attempt; the last entry is repeated.",
         "anyOf": [
             {"$ref": "#/$defs/reply"},
+            {"$ref": "#/$defs/awaited"},
             {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/reply"}},
         ],
     })
+}
+
+fn awaited_schema() -> Value {
+    let mut awaited = AWAITED.schema(&[]);
+    awaited["oneOf"] = json!([
+        {"required": ["arrives"], "properties": {"answer": false}},
+        {"required": ["answer"], "properties": {"arrives": false, "number": false}},
+    ]);
+    awaited
 }
 
 fn reply_schema() -> Value {

@@ -70,6 +70,7 @@ impl Run {
                 retry_after: None,
                 status: Some(404),
                 effect: CallEffect::Possible,
+                during_outage: false,
             }),
         );
     }
@@ -253,6 +254,43 @@ fn a_wait_ends_even_if_the_clock_changes() {
     run.take_up();
     run.done();
     assert_eq!(run.set("late"), Some(&json!("x")));
+}
+
+#[test]
+fn a_retry_continues_a_wait_until_its_time() {
+    let mut run = Run::new(
+        "flow:\n- { name: rest, wait: 2h }\n- { name: page, http: { url: 'https://a.example' } }\n",
+    );
+    let Decision::Wait { until } = run.ask() else {
+        panic!("a wait");
+    };
+    for minutes in [5, 10] {
+        run.now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        run.log.push(LogEntry::Revived { at: run.now });
+        run.take_up();
+        let Decision::Wait { until: again } = run.ask() else {
+            panic!("it waits");
+        };
+        assert_eq!(again, until);
+    }
+    // The claim at its end ends it, whatever the clock says.
+    run.now = Timestamp::UNIX_EPOCH;
+    run.take_up();
+    assert_eq!(run.tasks(), ["page"]);
+}
+
+#[test]
+fn a_retry_after_the_end_of_a_wait_continues_at_once() {
+    let mut run = Run::new(
+        "flow:\n- { name: rest, wait: 2h }\n- { name: page, http: { url: 'https://a.example' } }\n",
+    );
+    assert!(matches!(run.ask(), Decision::Wait { .. }));
+    let retried = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(3);
+    run.log.push(LogEntry::Revived { at: retried });
+    run.take_up();
+    // Also if the clock was set back since.
+    run.now = Timestamp::UNIX_EPOCH;
+    assert_eq!(run.tasks(), ["page"]);
 }
 
 #[test]

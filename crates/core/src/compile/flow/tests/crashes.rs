@@ -123,6 +123,7 @@ fn performed(
             retry_after: None,
             status: None,
             effect: CallEffect::Possible,
+            during_outage: false,
         }),
     };
     LogEntry::Attempt(Attempt {
@@ -144,6 +145,9 @@ fn repeats(log: &[LogEntry]) -> Option<&str> {
             LogEntry::Revived { .. }
             | LogEntry::Caught { .. }
             | LogEntry::Waiting { .. }
+            | LogEntry::Arrived { .. }
+            | LogEntry::Answered { .. }
+            | LogEntry::Expired { .. }
             | LogEntry::Claimed { .. } => continue,
         };
         if succeeded.contains(step) {

@@ -74,6 +74,7 @@ fn down(retryable: bool) -> CallResult {
         retry_after: None,
         status: None,
         effect: CallEffect::Possible,
+        during_outage: false,
     })
 }
 

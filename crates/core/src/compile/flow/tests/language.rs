@@ -16,6 +16,7 @@ use crate::flow::simulate::Mock;
 use crate::flow::simulate::simulate;
 use crate::matching::rule_set::RuleSet;
 use crate::rule::Rule;
+use crate::run::answer_link::AnswerLinks;
 
 const HEAD: &str = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n";
 
@@ -33,6 +34,7 @@ fn ran(text: &str, mocks: &Value, locals: &Value) -> (Vec<String>, String) {
         error: &Value::Null,
         locals,
         seed: "",
+        links: AnswerLinks::Hidden,
     };
     let mocks = mocks.as_object().cloned().unwrap_or_default();
     let mocks = mocks.into_iter().map(|(step, reply)| match reply {

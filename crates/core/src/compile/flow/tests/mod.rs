@@ -7,6 +7,8 @@ pub mod decisions;
 pub mod language;
 pub mod mistakes;
 pub mod on_dead;
+pub mod retries;
+pub mod waiting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,6 +29,7 @@ use crate::language::event_fields::EventFields;
 use crate::language::rendered_text::{SecretEncoding, TextPart};
 use crate::language::template::Template;
 use crate::path::scope::Scope;
+use crate::run::answer_link::AnswerLinks;
 
 fn event() -> Event {
     Event {
@@ -42,6 +45,7 @@ fn event() -> Event {
         about: json!({"type": "ticket.PriorityChanged", "id": "e1"}),
         format: "zis",
         warnings: vec![],
+        trace: None,
     }
 }
 
@@ -53,6 +57,7 @@ fn run_input<'a>(event: &'a Event, vars: &'a Value) -> RunInput<'a> {
         error: &Value::Null,
         locals: &Value::Null,
         seed: "seed",
+        links: AnswerLinks::Hidden,
     }
 }
 
@@ -72,6 +77,10 @@ fn config() -> Config {
         timeout: Some(Duration::from_secs(3)),
         actor_id: None,
         rate_limit: None,
+        tls: None,
+        tls_at: Span::default(),
+        retry: None,
+        breaker: None,
     };
     Config {
         connections: BTreeMap::from([("zendesk".into(), connection)]),
@@ -189,7 +198,7 @@ fn commands_take_values_as_arguments_and_the_event_as_input() {
     assert!(env.contains(&"FLOWTRIGGER_KEY=35436".to_owned()), "{env:?}");
     let script = flow("flow:\n- shell: echo \"$FLOWTRIGGER_EVENT_ID\"\n");
     assert_eq!(script.steps[0].action.kind(), "shell");
-    assert_eq!(script.steps[0].settings.retry.attempts, 1);
+    assert_eq!(script.steps[0].settings.retry.policy.attempts, Some(1));
 }
 
 #[test]

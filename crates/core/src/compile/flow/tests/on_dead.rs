@@ -14,6 +14,7 @@ use crate::flow::call::{Call, HttpCall, RequestBody};
 use crate::flow::decide::{Decision, RunInput, decide};
 use crate::flow::step::{Flow, OnCrash};
 use crate::rule::Rule;
+use crate::run::answer_link::AnswerLinks;
 
 const CONFIG: &str = "
 vars: { desk: one }
@@ -22,11 +23,11 @@ on_dead:
   - http: { connection: chat, path: '/{{ event.id }}', json: { why: '{{ error.message }}', desk: '{{ vars.desk }}' } }
 ";
 
-fn configured() -> Config {
+fn configured(text: &str) -> Config {
     let mut diagnostics = Diagnostics::default();
     let (mut files, environment) = (Files::default(), BTreeMap::new());
-    let file = files.add("flowtrigger.yaml", CONFIG);
-    let config = config::parse(file, CONFIG, &environment, &mut diagnostics);
+    let file = files.add("flowtrigger.yaml", text);
+    let config = config::parse(file, text, &environment, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     config
 }
@@ -54,6 +55,7 @@ fn first_move(flow: &Flow, error: &Value) -> Decision {
         error,
         locals: &Value::Null,
         seed: "",
+        links: AnswerLinks::Hidden,
     };
     decide(flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH)
 }
@@ -83,7 +85,7 @@ fn error() -> Value {
 
 #[test]
 fn the_rules_own_on_dead_overrides_that_of_the_configuration() {
-    let config = configured();
+    let config = configured(CONFIG);
     let own = "on_dead: [{ http: { connection: chat, path: /x, json: { n: '{{ error.attempts }}', all: '{{ error }}' } } }]";
     let rules = rules(&config, &["", "", own, "on_dead: []"]);
     let flow = |index: usize| rules[index].on_dead.as_ref();
@@ -115,6 +117,26 @@ fn conditions_can_read_the_error() {
 }
 
 #[test]
+fn every_rule_has_the_flow_for_outages() {
+    let text = "
+connections: { chat: { base_url: 'outbox:chat' } }
+on_outage:
+  - when: { error.failures: { gte: 5 } }
+  - http: { connection: chat, path: '/{{ event.id }}', json: { who: '{{ error.receiver }}', n: '{{ error.waiting }}' } }
+";
+    let rules = rules(&configured(text), &["", "on_dead: []"]);
+    let flow = |index: usize| rules[index].on_outage.as_ref().unwrap();
+    assert!(Arc::ptr_eq(flow(0), flow(1)), "it is lowered once");
+    assert_eq!(rules[0].steps().count(), 3);
+    let outage =
+        json!({"receiver": "connection pager", "failures": 5, "waiting": 40, "message": "refused"});
+    assert_eq!(
+        sent(flow(0), &outage),
+        json!({"who": "connection pager", "n": 40})
+    );
+}
+
+#[test]
 fn elsewhere_error_is_an_ordinary_field() {
     let flow = crate::compile::flow::tests::flow(
         "flow:\n- when: { error.message: down }\n- http: { url: 'https://a.example', json: { why: '{{ error.message }}', upper: '{{ error.message | upper }}' } }\n",
@@ -128,6 +150,7 @@ fn elsewhere_error_is_an_ordinary_field() {
         error: &Value::Null,
         locals: &Value::Null,
         seed: "",
+        links: AnswerLinks::Hidden,
     };
     let moved = decide(&flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(body(moved), json!({"why": "down", "upper": "DOWN"}));

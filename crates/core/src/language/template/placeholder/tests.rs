@@ -23,6 +23,7 @@ fn event() -> Event {
         about: Value::Null,
         format: "zis",
         warnings: Vec::new(),
+        trace: None,
     }
 }
 

@@ -30,6 +30,7 @@ fn event(body: Json) -> Event {
         about: json!({"type": "ticket.PriorityChanged"}),
         format: "zis",
         warnings: vec![],
+        trace: None,
     }
 }
 

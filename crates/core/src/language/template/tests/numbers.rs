@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::format::custom::{CustomFormat, TypeRule};
+use crate::event::format::custom::{CustomFormat, ValueLocations};
 use crate::event::format::{FormatHint, head};
 use crate::event::json::content_hash::fingerprint;
 use crate::event::json::parse::parse;
@@ -135,10 +135,10 @@ proptest! {
         let description = CustomFormat {
             name: "d".into(),
             source: "d".into(),
-            event_type: TypeRule::Constant("t".into()),
-            id: Some("id".into()),
-            key: None,
-            time: None,
+            event_type: ValueLocations::constant("t"),
+            id: ValueLocations::path("id"),
+            key: ValueLocations::default(),
+            time: ValueLocations::default(),
             time_zone: None,
         };
         let hint = FormatHint::Custom(&description);

@@ -1,0 +1,12 @@
+-- What is suspended: paused by a person, or a receiver that is down. `content` is JSON with a version.
+CREATE TABLE suspensions (
+    -- `everything`, `rule NAME`, `connection NAME` or `host NAME:PORT`.
+    target  TEXT PRIMARY KEY,
+    -- Another one after each change.
+    version INTEGER NOT NULL,
+    content TEXT NOT NULL
+);
+-- Runs that wait for the end of a suspension: `gate` has its target.
+CREATE INDEX runs_parked ON runs (gate, position) WHERE state = 'retrying' AND gate IS NOT NULL;
+-- What a pause or the end of a pause names; NULL for commands to runs and events.
+ALTER TABLE commands ADD COLUMN target TEXT;
