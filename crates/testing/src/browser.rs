@@ -11,6 +11,9 @@ use crate::http_wire::Connection;
 /// With this variable, a missing browser fails the test.
 const REQUIRED: &str = "BROWSER_TESTS_MUST_RUN";
 
+/// How often a driver is started until one has its port.
+const DRIVER_STARTS: usize = 5;
+
 /// How WebDriver names a reference to an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -75,25 +78,7 @@ impl Browser {
     }
 
     fn launch() -> Result<Self, String> {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .stdin(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("`chromedriver` does not start: {error}"))?;
-        let stdout = driver.stdout.take().expect("standard output is piped");
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let port = lines.find_map(|line| {
-            let port = line.split("successfully on port ").nth(1)?;
-            port.trim_end_matches('.').parse::<u16>().ok()
-        });
-        std::thread::spawn(move || lines.for_each(drop));
-        let mut browser = Self {
-            driver,
-            address: format!("127.0.0.1:{}", port.ok_or("`chromedriver` names no port")?),
-            session: String::new(),
-        };
+        let mut browser = Self::start_driver()?;
         let options = json!({
             "args": [
                 "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
@@ -110,6 +95,51 @@ impl Browser {
         let session = created["sessionId"].as_str().ok_or("no session")?;
         browser.session = format!("/session/{session}");
         Ok(browser)
+    }
+
+    /// A driver that listens, without a session.
+    ///
+    /// The driver takes a free port for IPv4 and then the same one for IPv6, where another process can have it. It
+    /// then ends, and the next start finds another port.
+    fn start_driver() -> Result<Self, String> {
+        let mut result = Self::start_driver_once();
+        for _ in 1..DRIVER_STARTS {
+            if result.is_ok() {
+                break;
+            }
+            result = Self::start_driver_once();
+        }
+        result
+    }
+
+    fn start_driver_once() -> Result<Self, String> {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .stdin(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("`chromedriver` does not start: {error}"))?;
+        let stdout = driver.stdout.take().expect("standard output is piped");
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let mut printed = String::new();
+        let port = lines.find_map(|line| {
+            printed.push_str(&line);
+            printed.push('\n');
+            let port = line.split("successfully on port ").nth(1)?;
+            port.trim_end_matches('.').parse::<u16>().ok()
+        });
+        let Some(port) = port else {
+            let _ = driver.kill();
+            let _ = driver.wait();
+            return Err(format!("`chromedriver` names no port:\n{printed}"));
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        Ok(Self {
+            driver,
+            address: format!("127.0.0.1:{port}"),
+            session: String::new(),
+        })
     }
 
     fn send(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
