@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Response, Url};
+use reqwest::{Certificate, Client, Method, Response, Url};
 use serde_json::Value;
 
 use crate::tls::PemFile;
+use flowtrigger_core::config::sender_method::SenderMethod;
 use flowtrigger_core::secret::SecretValue;
 
 /// A daemon answers within seconds.
@@ -111,11 +112,18 @@ impl Poster {
 
     pub async fn post(
         &self,
+        method: SenderMethod,
         url: &Url,
         headers: &[(&str, &SecretValue)],
         body: Vec<u8>,
     ) -> Result<Posted, PostError> {
-        let request = self.0.post(url.clone()).headers(header_map(headers)?);
+        let method = match method {
+            SenderMethod::Post => Method::POST,
+            SenderMethod::Put => Method::PUT,
+            SenderMethod::Patch => Method::PATCH,
+        };
+        let request = self.0.request(method, url.clone());
+        let request = request.headers(header_map(headers)?);
         let request = request.body(body);
         let mut response = request.send().await.map_err(other)?;
         let status = response.status().as_u16();

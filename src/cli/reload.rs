@@ -81,6 +81,7 @@ impl ReloadAnswer {
             "changed": changes.changed,
             "removed": changes.removed,
             "configuration_changed": changes.configuration,
+            "at_next_start": changes.at_next_start,
             "errors": self.diagnostics.errors(),
             "warnings": self.diagnostics.warnings(),
             "diagnostics": self.diagnostics.to_json(&self.files),
@@ -110,6 +111,13 @@ impl ReloadAnswer {
                     if !names.is_empty() {
                         writeln!(out, "  {what}: {}", list(names))?;
                     }
+                }
+                if !result.changes.at_next_start.is_empty() {
+                    let keys = list(&result.changes.at_next_start);
+                    writeln!(
+                        out,
+                        "  restart the daemon: changes of {keys} take effect at the next start"
+                    )?;
                 }
             }
             Some(failure) => {
@@ -190,6 +198,7 @@ mod tests {
                 changed: vec!["a".into()],
                 removed: Vec::new(),
                 configuration: true,
+                at_next_start: vec!["listen".into()],
             },
             found: FoundMistakes::default(),
         };
@@ -201,7 +210,9 @@ mod tests {
             "{printed}"
         );
         assert!(
-            printed.ends_with("rule-20 and 2 more\n  changed: a\n"),
+            printed.ends_with(
+                "rule-20 and 2 more\n  changed: a\n  restart the daemon: changes of listen take effect at the next start\n"
+            ),
             "{printed}"
         );
         let unchanged = ReloadResult {

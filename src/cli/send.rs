@@ -34,7 +34,7 @@ Examples:
 An event is signed as configured under `verify` of its source, with the first of the `secrets`.
 A file with several events is sent event by event.
 
-Exit codes: 0 all were accepted, 1 one was rejected, 3 a secret is not set, 4 one is not an event,
+Exit codes: 0 all were accepted, 1 one was rejected, 3 a secret is not set, 4 one is not an event (400, 413),
 5 the daemon does not answer or asks to send again later.";
 
 /// Post events to a daemon, signed as their sender would, and print the replies.
@@ -146,7 +146,9 @@ impl<'p> Post<'p> {
             let mut pairs = target.query_pairs_mut();
             pairs.append_pair(&token.name, token.value.expose());
         }
-        let posted = self.poster.post(&target, &headers, body);
+        let posted = self
+            .poster
+            .post(source.method_to_send(), &target, &headers, body);
         let posted = self
             .runtime
             .block_on(posted)
@@ -249,6 +251,9 @@ impl SendResult<'_> {
         if exit_of(self.posted.status) != Exit::Fine {
             return self.rejected(out);
         }
+        if !body.is_array() && body.get("event").is_none() {
+            return self.handshake(out);
+        }
         let events = body
             .as_array()
             .map_or(std::slice::from_ref(body), Vec::as_slice);
@@ -289,6 +294,16 @@ impl SendResult<'_> {
             writeln!(out, "  {}: {warning}", paint.tone(Tone::Yellow, "warning"))?;
         }
         Ok(())
+    }
+
+    /// The answer names no event: the body was a check of the address.
+    fn handshake(&self, out: &mut Output) -> Result<(), CommandError> {
+        let label = Paint::new(out).tone(Tone::Green, "answered");
+        let (place, status) = (self.place, self.posted.status);
+        Ok(writeln!(
+            out,
+            "{place}: {label} with {status}: a check of the address (`handshake`), from which no event results"
+        )?)
     }
 
     fn rejected(&self, out: &mut Output) -> Result<(), CommandError> {

@@ -18,6 +18,7 @@ use crate::report::render::message;
 use crate::report::time_argument::TimeArgument;
 use crate::source::signature::SignedRequest;
 use flowtrigger_core::config::Config;
+use flowtrigger_core::config::sender_method::SenderMethod;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::config::verification::Scheme;
 use flowtrigger_core::config::verification::token::TokenLocation;
@@ -145,6 +146,10 @@ fn curl(
     config: &Config,
 ) -> String {
     let mut parts = vec![format!("curl {}", quoted(url.as_str()))];
+    match source.method_to_send() {
+        SenderMethod::Post => {}
+        other => parts.push(format!("-X {}", other.as_str())),
+    }
     parts.push("-H 'content-type: application/json'".into());
     let verification = source.verification.as_ref();
     let secret = verification.and_then(|verification| verification.secrets.first());

@@ -52,7 +52,7 @@ impl Signer {
         let known = self.endpoints.named(&source.name);
         let verifier = known.and_then(|known| known.verifier.as_ref());
         let target = SigningTarget {
-            method: "POST",
+            method: source.method_to_send().as_str(),
             url,
             public_url: self.public_url.as_deref(),
         };

@@ -6,6 +6,7 @@ mod answers;
 mod clock;
 mod commands;
 mod daemon;
+mod fixed_settings;
 mod handle;
 mod intake;
 mod lease;

@@ -1,10 +1,13 @@
 //! Requests to reload, and whether a reload is in progress: for commands and for the service manager.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::fixed_settings::FixedSettings;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::source::admin::ReloadResult;
+use flowtrigger_core::config::Config;
 use flowtrigger_core::run::commander::Commander;
 
 /// Requests that wait for the reload in progress.
@@ -18,6 +21,8 @@ pub(in crate::engine) struct Reloads {
     inbox: Mutex<Option<mpsc::Receiver<ReloadRequest>>>,
     activity: watch::Sender<ReloadActivity>,
     watches: AtomicBool,
+    /// Those of the configuration at the start, from the first reload on.
+    started_with: OnceLock<FixedSettings>,
 }
 
 /// A request to reload now.
@@ -44,6 +49,7 @@ impl Default for Reloads {
             inbox: Mutex::new(Some(inbox)),
             activity: watch::Sender::default(),
             watches: AtomicBool::default(),
+            started_with: OnceLock::new(),
         }
     }
 }
@@ -63,6 +69,11 @@ impl Reloads {
         let (answer, result) = oneshot::channel();
         self.requests.try_send(ReloadRequest { by, answer }).ok()?;
         result.await.ok()
+    }
+
+    /// The settings that no reload changes. Before the first reload, `current` is the configuration of the start.
+    pub fn started_with(&self, current: &Config) -> &FixedSettings {
+        self.started_with.get_or_init(|| FixedSettings::of(current))
     }
 
     /// Changes when a reload begins and when it ends.

@@ -110,7 +110,7 @@ impl HandshakeAnswerer {
                 let rate = HeaderName::from_static("webhook-allowed-rate");
                 Ok(Some(with_headers([(allowed, origin), (rate, "*")])?))
             }
-            Handshake::Body { .. } | Handshake::Zoom => Ok(None),
+            Handshake::Body { .. } | Handshake::Zoom | Handshake::Discord => Ok(None),
         }
     }
 
@@ -145,6 +145,14 @@ impl HandshakeAnswerer {
                 let encrypted = hmac_sha256_hex(secret, token).ok_or(HandshakeFault::NoSecret)?;
                 let answer = json!({"plainToken": token, "encryptedToken": encrypted});
                 Ok(Some(answered("application/json", answer.to_string())))
+            }
+            Handshake::Discord => {
+                let is_ping = body["type"] == 0 && body.get("event").is_none();
+                Ok(is_ping.then(|| {
+                    let mut response = empty();
+                    *response.status_mut() = StatusCode::NO_CONTENT;
+                    response
+                }))
             }
             Handshake::Probe(_)
             | Handshake::Query { .. }

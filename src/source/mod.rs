@@ -105,8 +105,10 @@ impl Endpoint {
         }
     }
 
-    pub fn accepts(&self, method: &str) -> bool {
-        self.methods.iter().any(|known| known.as_str() == method)
+    /// The method of a request, if it accepts it.
+    pub fn accepted_method(&self, method: &str) -> Option<SenderMethod> {
+        let mut methods = self.methods.iter().copied();
+        methods.find(|known| known.as_str() == method)
     }
 }
 
@@ -115,6 +117,7 @@ impl Endpoint {
 pub struct EventDelivery<'a> {
     /// The entry under `sources`.
     pub endpoint: &'a Arc<str>,
+    pub method: SenderMethod,
     /// The path without the query, shortened.
     pub path: &'a str,
     /// The sender's address, if it is known.
@@ -208,6 +211,19 @@ pub struct InvalidBody {
     /// The path within the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+}
+
+impl InvalidBody {
+    /// Adds that the body was read as a form.
+    #[must_use]
+    pub fn of_form(mut self: Box<Self>) -> Box<Self> {
+        let form = "the body was read as a form, as its `Content-Type` says; JSON needs `application/json`";
+        self.help = Some(match self.help.take() {
+            Some(help) => format!("{help}; {form}"),
+            None => form.to_owned(),
+        });
+        self
+    }
 }
 
 impl IngestResponse {

@@ -18,7 +18,7 @@ pub struct RejectedRequest {
     pub status: u16,
     /// Bytes of the body, if the sender announced them.
     pub size: Option<u64>,
-    /// What is wrong, in one sentence.
+    /// What is wrong, and what to do about it.
     pub detail: String,
 }
 
@@ -60,7 +60,7 @@ pub const REASONS: [&str; 32] = [
 
 const MAX_METHOD_CHARS: usize = 20;
 pub const MAX_PATH_CHARS: usize = 200;
-const MAX_DETAIL_CHARS: usize = 300;
+const MAX_DETAIL_CHARS: usize = 600;
 
 impl RejectedRequest {
     /// Shortens what a sender can make as long as it likes.

@@ -12,8 +12,6 @@ use crate::engine::rulebook::fingerprint::LoadedFiles;
 use crate::engine::{Engine, EngineError, LoadedRulebook, ReloadablePerformer, RulebookPaths};
 use crate::source::admin::{FoundMistakes, ReloadFailure, ReloadResult, RuleChanges};
 use crate::store::{Store, short_digest};
-use flowtrigger_core::config::{Config, Listen, PageSettings};
-use flowtrigger_core::diagnostic::Span;
 
 /// Why rules are loaded again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,41 +153,24 @@ async fn adopt<S: Store>(
     )?;
     let secrets = read.secrets.map_err(EngineError::Secrets)?;
     let before = engine.rulebook();
-    warn_of_fixed(&before.config, &loaded.rulebook.config);
+    let started = engine.shared.reloads.started_with(&before.config);
+    let at_next_start = started.changed(&loaded.rulebook.config);
+    if !at_next_start.is_empty() {
+        let keys = at_next_start.join(", ");
+        warn!(keys, "changed settings take effect at the next start");
+    }
     let performer = engine.performer().renewed(&secrets, &loaded.rulebook)?;
     let renew = |current: &ReloadablePerformer| current.replace(performer);
     let found = FoundMistakes::new(&loaded.rulebook.files, &loaded.diagnostics);
     let rulebook = engine.adopt(loaded, renew).await?;
     endpoints::log_endpoints(&rulebook);
     Ok(Reloaded {
-        changes: changes_between(&before, &rulebook),
+        changes: RuleChanges {
+            at_next_start: at_next_start.into_iter().map(str::to_owned).collect(),
+            ..changes_between(&before, &rulebook)
+        },
         found,
     })
-}
-
-/// Concurrency limits, the listening address and the page are fixed at the start.
-fn warn_of_fixed(before: &Config, after: &Config) {
-    let at_work = |config: &Config| {
-        let limits = config.limits;
-        (limits.runs, limits.per_rule, limits.per_host)
-    };
-    if at_work(before) != at_work(after) {
-        warn!("`limits.runs`, `per_rule` and `per_host` take effect at the next start");
-    }
-    let listen = |config: &Config| Listen {
-        at: Span::default(),
-        ..config.listen.clone()
-    };
-    if listen(before) != listen(after) {
-        warn!("`listen` takes effect at the next start");
-    }
-    let page = |config: &Config| PageSettings {
-        at: Span::default(),
-        ..config.page.clone()
-    };
-    if page(before) != page(after) {
-        warn!("`page` takes effect at the next start");
-    }
 }
 
 fn log_failure(error: &EngineError, cause: &'static str) {

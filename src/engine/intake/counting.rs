@@ -17,6 +17,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             metrics.set_lease(shared.lease.membership(), age);
         }
         let reloaded = shared.failed_reload.load().is_none();
+        metrics.set_waiters_limit(self.rulebook().config.limits.waiters);
         metrics.set_health(self.ready().is_ok(), reloaded);
         let parked = shared.store.parked().await.ok();
         metrics.set_suspended(&shared.suspensions.all(), parked.as_deref());

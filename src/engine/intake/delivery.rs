@@ -11,6 +11,7 @@ use crate::engine::handle::Engine;
 use crate::engine::metrics::EventOutcome;
 use crate::source::{EventDelivery, RejectedRequest};
 use crate::store::{DeliveredEvents, Delivery, DeliveryId, DeliveryOutcome, DeliveryPart, Store};
+use flowtrigger_core::config::sender_method::SenderMethod;
 use flowtrigger_core::config::source::EventSource;
 
 /// A request whose events are being accepted.
@@ -19,6 +20,7 @@ pub(in crate::engine) struct IncomingDelivery {
     pub id: DeliveryId,
     endpoint: Arc<str>,
     source: Arc<str>,
+    method: SenderMethod,
     path: String,
     peer: Option<IpAddr>,
     size: u64,
@@ -30,6 +32,7 @@ impl IncomingDelivery {
             id,
             endpoint: Arc::clone(request.endpoint),
             source: source(entry, request.endpoint),
+            method: request.method,
             path: request.path.to_owned(),
             peer: request.peer,
             size: u64::try_from(request.body.len()).unwrap_or(u64::MAX),
@@ -50,7 +53,7 @@ impl IncomingDelivery {
             received,
             endpoint: Some(self.endpoint),
             source: Some(self.source),
-            method: "POST".to_owned(),
+            method: self.method.as_str().to_owned(),
             path: self.path,
             peer: self.peer,
             status: 200,

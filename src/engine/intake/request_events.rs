@@ -13,6 +13,7 @@ use crate::store::{DeliveryId, DeliveryPart};
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::event::format::{DecodeError, FormatHint};
 use flowtrigger_core::event::json::parse::{JsonError, parse};
+use flowtrigger_core::event::json::value_ref::ValueRef;
 use flowtrigger_core::event::request_values;
 use flowtrigger_core::event::trace_context::TraceParent;
 
@@ -39,7 +40,11 @@ impl RequestEvents {
             (whole, Some(items)) => (elements(whole, items)?, true),
             (one, None) => (vec![one], false),
         };
-        check_count(values.len())?;
+        match (values.len(), &source.items) {
+            // Some senders post empty lists.
+            (0, Some(_)) => {}
+            (count, _) => check_count(count)?,
+        }
         let mut events = Vec::with_capacity(values.len());
         let mut counter = ElementCounter::default();
         for (index, value) in values.into_iter().enumerate() {
@@ -98,16 +103,21 @@ fn elements(whole: Value, items: &str) -> Result<Vec<Value>, Box<InvalidBody>> {
             None
         }
     });
-    match found {
-        Some(Value::Array(values)) => Ok(values),
-        Some(_) | None => Err(Box::new(InvalidBody {
-            error: format!("`{path}` is not a list"),
-            help: Some("the source reads its events from this list: `items`".to_owned()),
-            path: Some(path.to_owned()),
-            finding: Some(format!("`{path}` is not a list")),
-            ..InvalidBody::default()
-        })),
-    }
+    let error = match found {
+        Some(Value::Array(values)) => return Ok(values),
+        Some(other) => format!(
+            "`{path}` is {}, expected a list",
+            ValueRef::Built(&other).describe()
+        ),
+        None => format!("`{path}` is absent, expected a list"),
+    };
+    Err(Box::new(InvalidBody {
+        finding: Some(error.clone()),
+        error,
+        help: Some("the source reads its events from this list: `items`".to_owned()),
+        path: Some(path.to_owned()),
+        ..InvalidBody::default()
+    }))
 }
 
 /// What the request says of one of its events: each has an id of its own.
@@ -124,6 +134,7 @@ pub(super) fn forged(index: Option<usize>) -> Box<InvalidBody> {
     let key = request_values::REQUEST_KEY;
     Box::new(InvalidBody {
         error: format!("the key `{key}` is reserved: only the daemon adds it"),
+        finding: Some(format!("the body has the reserved key `{key}`")),
         path: Some(key.to_owned()),
         index,
         ..InvalidBody::default()

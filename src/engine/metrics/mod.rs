@@ -69,6 +69,7 @@ pub struct Metrics {
     rejected: Family<RejectedLabels, Counter>,
     runs: Family<StateLabels, Gauge<i64, AtomicI64>>,
     waiters: Gauge<f64, AtomicU64>,
+    waiters_limit: Gauge<f64, AtomicU64>,
     suppressed: Family<GateLabels, Counter>,
     high_rate: Family<HighRateLabels, Counter>,
     oldest: Gauge<f64, AtomicU64>,
@@ -101,6 +102,7 @@ impl Default for Metrics {
             rejected: Family::default(),
             runs: Family::default(),
             waiters: Gauge::default(),
+            waiters_limit: Gauge::default(),
             suppressed: Family::default(),
             high_rate: Family::default(),
             oldest: Gauge::default(),
@@ -148,6 +150,11 @@ impl Metrics {
             name("waiters"),
             "Events that runs wait for in wait_for steps",
             self.waiters.clone(),
+        );
+        registry.register(
+            name("waiters_limit"),
+            "How many events runs may wait for",
+            self.waiters_limit.clone(),
         );
         registry.register(
             name("suppressed"),
@@ -338,6 +345,10 @@ impl Metrics {
     pub fn set_health(&self, ready: bool, reloaded: bool) {
         self.ready.set(ready.into());
         self.last_reload.set(reloaded.into());
+    }
+
+    pub fn set_waiters_limit(&self, limit: usize) {
+        self.waiters_limit.set(limit as f64);
     }
 
     pub fn certificates(&self) -> &CertificateMetrics {

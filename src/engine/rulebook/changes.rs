@@ -32,6 +32,7 @@ pub fn changes_between(before: &Rulebook, after: &Rulebook) -> RuleChanges {
         changed,
         removed: removed.collect(),
         configuration: before.config.source.fingerprint != after.config.source.fingerprint,
+        at_next_start: Vec::new(),
     };
     changes.added.sort_unstable();
     changes.changed.sort_unstable();
@@ -87,6 +88,7 @@ mod tests {
             changed: vec!["c".into()],
             removed: vec!["b".into()],
             configuration: false,
+            at_next_start: Vec::new(),
         };
         assert_eq!(changes, expected);
         let configured = load(&[("d", "x"), ("c", "y"), ("a", "x")], "mode: shadow\n");

@@ -1,4 +1,4 @@
-//! Checks at load time which sources have no event id, and which targets and programs of the rules the configuration would deny. No name is resolved:
+//! Checks at load time which sources have no event id or no handshake, and which targets and programs of the rules the configuration would deny. No name is resolved:
 //! it may resolve differently when the request is sent.
 
 use std::collections::{BTreeSet, HashMap};
@@ -8,6 +8,7 @@ use crate::action::command::allowlist::ProgramAllowlist;
 use crate::action::command::sandbox;
 use crate::action::preflight::PreflightIssue;
 use flowtrigger_core::config::Config;
+use flowtrigger_core::config::handshake;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use flowtrigger_core::egress::EgressForecast;
@@ -32,8 +33,22 @@ pub fn log_policy(config: &Config) {
     }
 }
 
-/// Reports sources of whose equal bodies only the first is an event.
+/// Reports sources of whose equal bodies only the first is an event, and those whose senders check the address in vain.
 pub fn check_sources(config: &Config, diagnostics: &mut Diagnostics) {
+    for source in config.sources.values() {
+        let preset = source.verification.as_ref();
+        let preset = preset.map(|verification| verification.scheme.as_str());
+        let handshake = preset.and_then(handshake::of_sender);
+        if let (Some(handshake), None) = (handshake, &source.handshake) {
+            let message = format!(
+                "the source `{}` has no `handshake`: its sender checks the address, and sends nothing if the check is not answered",
+                source.name
+            );
+            let help = format!("add `handshake: {handshake}`");
+            let warning = Diagnostic::warning(Code::NoHandshake, source.at, message);
+            diagnostics.push(warning.help(help));
+        }
+    }
     let sources = config.sources.values();
     for source in sources.filter(|source| source.has_no_event_id()) {
         let message = format!(

@@ -3,7 +3,9 @@
 
 mod described;
 mod file;
+mod items;
 pub mod outgoing;
+mod request_id;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use serde_json::Value;
 use crate::engine::sources;
 use crate::report::error::CommandError;
 use crate::report::input::file::{InputPart, InputParts, parts};
+use crate::report::input::request_id::RequestId;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::{EventSource, SourceFormat};
 use flowtrigger_core::event::Event;
@@ -21,10 +24,12 @@ use flowtrigger_core::event::format::custom::CustomFormat;
 use flowtrigger_core::event::format::{
     DECODERS, DecodeError, FormatHint, head, is_recognised, read as read_as,
 };
+use flowtrigger_core::event::json::lookup::find;
 use flowtrigger_core::event::json::parse::{JsonError, ParsedJson, parse};
 use flowtrigger_core::event::json::split::{BatchItem, parse_many};
 use flowtrigger_core::event::json::tape::Tape;
 use flowtrigger_core::event::json::value_ref::ValueRef;
+use flowtrigger_core::event::request_values::REQUEST_KEY;
 use flowtrigger_core::matching::evaluation::EventInput;
 
 const INPUT_HELP: &str = "an input is one JSON event, an array of events, or one event per line";
@@ -147,12 +152,19 @@ impl Inputs<'_> {
         }
         for item in parse_many(&bytes) {
             let place = location(&part.name, part.above, &item);
-            let event = item
-                .outcome
-                .map_err(|error| invalid_json(error.reason))
-                .and_then(|parsed| event(parsed, &self.selection, self.config))
-                .map(|event| InputEvent::Event(Box::new(event)));
-            self.ready.push_back(Input { place, event });
+            match item.outcome {
+                Ok(parsed) => {
+                    let events = items::events(parsed, &self.selection, self.config);
+                    self.ready.extend(events.into_iter().map(|event| Input {
+                        place: place.clone(),
+                        event: event.map(|event| InputEvent::Event(Box::new(event))),
+                    }));
+                }
+                Err(error) => self.ready.push_back(Input {
+                    place,
+                    event: Err(invalid_json(error.reason)),
+                }),
+            }
         }
     }
 }
@@ -237,7 +249,7 @@ fn one<'c>(
         return Ok(InputEvent::Bytes { bytes, format });
     }
     let parsed = parse(&bytes).map_err(|error| invalid_json(error.to_string()))?;
-    let event = event(parsed, selection, config)?;
+    let event = items::only_event(parsed, selection, config)?;
     Ok(InputEvent::Event(Box::new(event)))
 }
 
@@ -249,7 +261,7 @@ pub fn from_value(
 ) -> Result<Event, ReadEventError> {
     let repairs = Vec::new();
     let selection = SourceSelection::ByContent { listening };
-    event(ParsedJson { value, repairs }, &selection, config)
+    items::only_event(ParsedJson { value, repairs }, &selection, config)
 }
 
 fn event(
@@ -257,8 +269,12 @@ fn event(
     selection: &SourceSelection<'_>,
     config: &Config,
 ) -> Result<Event, ReadEventError> {
-    let ParsedJson { value, repairs } = parsed;
+    let ParsedJson { mut value, repairs } = parsed;
+    request_id::add_to(&mut value, selection, config);
     let format = format_of(ValueRef::Built(&value), selection, config)?;
+    let request_id = RequestId::of(ValueRef::Built(&value), format, config);
+    let request = request_id.as_ref().map(RequestId::request);
+    let format = request.as_ref().map_or(format, FormatHint::Request);
     let mut event = read_as(value, format, &config.catalogue).map_err(not_an_event)?;
     if let Some(entry) = config.sources.get(&event.endpoint) {
         event.warnings.extend(entry.account_warnings(&event));
@@ -279,7 +295,21 @@ fn detect_format<'c>(
         return None;
     }
     let scanned = tape.scan(bytes)?;
-    format_of(ValueRef::Taped(scanned.root()), selection, config).ok()
+    let root = ValueRef::Taped(scanned.root());
+    let format = format_of(root, selection, config).ok()?;
+    let has_request = find(root, REQUEST_KEY).is_some();
+    if has_request
+        && config
+            .sources
+            .values()
+            .any(|source| !source.needs.ids.is_empty())
+    {
+        return None;
+    }
+    // Then its id is not in the body.
+    RequestId::of(root, format, config)
+        .is_none()
+        .then_some(format)
 }
 
 /// The format in which a document is an event of the selected source.

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::report::rule_test::run_test::TestedEvent;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::clock::CLOCK;
+use flowtrigger_core::event::format::request::body_hash;
 use flowtrigger_core::flow::step::Flow;
 use flowtrigger_core::rule::test::entry::TestEntry;
 
@@ -22,7 +23,11 @@ pub fn distinct(events: &[TestedEvent], flow: &Flow) -> Vec<Option<Event>> {
     for (number, evaluated) in events.iter().enumerate() {
         let mut event = evaluated.event.clone();
         if ids.contains(&event.id) {
-            event.id = format!("{}-{}", event.id, number + 1);
+            event.id = match body_hash(&event.id) {
+                // An id with the same hash is that of a repeat.
+                Some(_) => format!("{}-{}", number + 1, event.id),
+                None => format!("{}-{}", event.id, number + 1),
+            };
             if let Some(id) = event.about.get_mut("id") {
                 *id = event.id.clone().into();
             }

@@ -39,6 +39,9 @@ pub struct RuleChanges {
     pub removed: Vec<String>,
     /// Whether the configuration is another one.
     pub configuration: bool,
+    /// The keys of the configuration that were changed and take effect at the next start only.
+    #[serde(default)]
+    pub at_next_start: Vec<String>,
 }
 
 /// Diagnostics with the texts that they point to, for another process.

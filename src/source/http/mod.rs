@@ -7,6 +7,7 @@ mod body;
 mod body_form;
 mod connection;
 mod fault_log;
+mod handshake_log;
 mod health;
 mod limits;
 mod listen;
@@ -43,7 +44,9 @@ use answers::AnswerForm;
 use authenticate::SenderCheck;
 use body::{BodyLimiter, LimitedBody};
 use fault_log::{ConnectionFault, FaultLog};
+use flowtrigger_core::config::sender_method::SenderMethod;
 use flowtrigger_core::event::trace_context::{TRACEPARENT, TraceParent};
+use handshake_log::HandshakeLog;
 use health::{check_metrics, healthz, metrics, readyz};
 use rejection_log::RejectionLog;
 use requests::RequestSummary;
@@ -90,6 +93,7 @@ struct AppState<I> {
     public_url: Option<String>,
     has_metrics_listener: bool,
     rejections: RejectionLog,
+    handshakes: HandshakeLog,
 }
 
 impl<I: Ingest> AppState<I> {
@@ -102,6 +106,7 @@ impl<I: Ingest> AppState<I> {
             public_url: limits.public_url,
             has_metrics_listener: limits.has_metrics_listener,
             rejections: RejectionLog::default(),
+            handshakes: HandshakeLog::default(),
         }
     }
 
@@ -178,14 +183,20 @@ async fn receive_events<I: Ingest>(
             .of_request(request.method(), request.headers(), request.uri())
             .transpose()
     {
+        let peer = SenderCheck::new(endpoint, &request, &state.trusted_proxies).address;
+        if answered.is_ok() {
+            state
+                .handshakes
+                .record(endpoint, request.method().as_str(), peer);
+        }
         authenticate::drain(request).await;
         return answered.map_err(HttpError::Handshake);
     }
-    if !endpoint.accepts(request.method().as_str()) {
+    let Some(method) = endpoint.accepted_method(request.method().as_str()) else {
         authenticate::drain(request).await;
         let allowed = endpoint.allowed();
         return Err(HttpError::Method { allowed });
-    }
+    };
     // Also of a verified sender: a proxy before this one may have routed by the other name.
     if web_page::is_repeated(request.headers(), header::HOST.as_str()) {
         authenticate::drain(request).await;
@@ -218,6 +229,7 @@ async fn receive_events<I: Ingest>(
     };
     let parts = DeliveryParts {
         endpoint: Arc::clone(&endpoint.source),
+        method,
         path: shortened(request.uri().path().to_owned(), MAX_PATH_CHARS),
         peer: check.address,
         id: id_of(endpoint, request.headers()),
@@ -231,10 +243,15 @@ async fn receive_events<I: Ingest>(
     if let Some(handshake) = &endpoint.handshake
         && let Some(answer) = handshake.of_body(&bytes).map_err(HttpError::Handshake)?
     {
+        state
+            .handshakes
+            .record(endpoint, method.as_str(), check.address);
         return Ok(answer);
     }
+    let mut is_form = false;
     if let Cow::Owned(json) = form.json(&bytes).map_err(HttpError::Form)? {
         state.bodies.replace(&mut bytes, json)?;
+        is_form = true;
     }
     state.bodies.admit_values(&mut bytes).await?;
     let received = match bytes.is_large() {
@@ -243,12 +260,18 @@ async fn receive_events<I: Ingest>(
     };
     received
         .map(|accepted| response::accepted(&accepted))
-        .map_err(HttpError::Ingest)
+        .map_err(|error| match error {
+            IngestError::InvalidBody(invalid) if is_form => {
+                HttpError::Ingest(IngestError::InvalidBody(invalid.of_form()))
+            }
+            error => HttpError::Ingest(error),
+        })
 }
 
 /// What is passed on of a request beside its body.
 struct DeliveryParts {
     endpoint: Arc<str>,
+    method: SenderMethod,
     path: String,
     peer: Option<IpAddr>,
     id: Option<String>,
@@ -260,6 +283,7 @@ impl DeliveryParts {
     fn with_body<'a>(&'a self, body: &'a [u8]) -> EventDelivery<'a> {
         EventDelivery {
             endpoint: &self.endpoint,
+            method: self.method,
             path: &self.path,
             peer: self.peer,
             id: self.id.as_deref(),
@@ -312,12 +336,13 @@ async fn receive_large<I: Ingest>(
 
 impl<I: Ingest> AppState<I> {
     fn reject(&self, check: &SenderCheck<'_>, rejection: &Rejection, body: &[u8]) -> HttpError {
-        self.rejections.record_sender(check, rejection, body);
+        let help = self.rejections.record_sender(check, rejection, body);
         let challenge = check.endpoint.verifier.as_ref();
         HttpError::Unverified {
             challenge: challenge.map_or("", |verifier| verifier.challenge()),
             code: rejection.code(),
             detail: rejection.to_string(),
+            help,
         }
     }
 }

@@ -64,22 +64,28 @@ impl RejectionLog {
         );
     }
 
-    /// Logs a request whose sender failed verification, with the likely mistake.
-    pub fn record_sender(&self, check: &SenderCheck<'_>, rejection: &Rejection, body: &[u8]) {
+    /// Logs a request whose sender failed verification, with the likely mistake. Returns what to do about it.
+    pub fn record_sender(
+        &self,
+        check: &SenderCheck<'_>,
+        rejection: &Rejection,
+        body: &[u8],
+    ) -> String {
         let source = &check.endpoint.source;
         let key = LogKey {
             source: Arc::clone(source),
             reason: rejection.code(),
         };
         let Some(omitted) = self.admit(key, Instant::now()) else {
-            return;
+            return rejection.help();
         };
         let address = check.address.map(|address| address.to_string());
         let secrets = secret_names(check);
         let help = help(check, rejection, body);
         let omitted = (omitted > 0).then_some(omitted);
         let check = rejection.code();
-        warn!(%source, address, check, secrets, help, omitted, "request rejected: {rejection}");
+        warn!(%source, address, check, secrets, help = help.as_str(), omitted, "request rejected: {rejection}");
+        help
     }
 
     /// Returns the number of lines omitted since the last one if another line may be written.

@@ -123,7 +123,7 @@ fn describe(error: &HttpError) -> String {
         HttpError::NoBodyMemory => "too many large bodies at the same time".into(),
         HttpError::NotLocal => "available only on this machine and without a proxy".into(),
         HttpError::NotAllowed => "the address is not under `listen.metrics.allow`".into(),
-        HttpError::Unverified { detail, .. } => detail.clone(),
+        HttpError::Unverified { detail, help, .. } => format!("{detail}; {help}"),
         HttpError::Ingest(IngestError::UnknownSource) => "no source has this path".into(),
         HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid.describe(),
         // Names a header of the configuration and nothing of the request.
@@ -150,8 +150,11 @@ impl InvalidBody {
             return format!("{summary}: line {line}, column {column}: {why}");
         }
         let finding = self.finding.as_deref();
-        let finding = finding.unwrap_or("the body is not an event of this source");
-        format!("{element}{finding}")
+        match (finding, &self.help) {
+            (Some(finding), Some(help)) => format!("{element}{finding}; {help}"),
+            (Some(finding), None) => format!("{element}{finding}"),
+            (None, _) => format!("{element}the body is not an event of this source"),
+        }
     }
 }
 

@@ -53,6 +53,8 @@ pub enum HttpError {
         /// The failed check, for the metrics and the list of deliveries.
         code: &'static str,
         detail: String,
+        /// What to do about it.
+        help: String,
     },
     Ingest(IngestError),
 }

@@ -130,7 +130,7 @@ impl Rejection {
                 "one of the two clocks is wrong: first check the clock of this machine".into()
             }
             Rejection::WrongSignature => "copy the secret from the sender again, and check that no proxy changes the body".into(),
-            Rejection::WrongToken => "copy the secret to the sender again; while you replace a token, keep the old one under `secrets` beside the new one".into(),
+            Rejection::WrongToken => "copy the secret to the sender again, and with `basic` the user name; while you replace a token, keep the old one under `secrets` beside the new one".into(),
             Rejection::TestSecret => "this is a test of a webhook that is not saved yet: save it, copy its own secret, and test it again".into(),
             Rejection::NoSecret => "see the errors in the log from the start of the program".into(),
         }

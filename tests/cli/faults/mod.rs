@@ -24,6 +24,7 @@ mod redact;
 mod rejected;
 mod reloading;
 mod rule_test_flows;
+mod rule_test_samples;
 mod rule_tests;
 mod rules;
 mod secret_leaks;

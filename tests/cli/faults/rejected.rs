@@ -29,6 +29,39 @@ const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 const XML: &str = "content-type: application/xml\r\n";
 
 #[test]
+fn deliveries_say_what_to_do_about_a_rejection() {
+    let sandbox = desk();
+    let daemon = DaemonProcess::start(&sandbox);
+    let bearer = format!("{JSON}authorization: Bearer no-{KEY}\r\n");
+    for (path, headers, body, detail) in [
+        (
+            "/events/desk",
+            JSON,
+            "{\"ticket_id\":1}",
+            "`id` is absent, expected text or a number; the source `desk` reads its `id` from this path",
+        ),
+        (
+            "/events/desk",
+            FORM,
+            "ticket_id=1",
+            "`id` is absent, expected text or a number; the source `desk` reads its `id` from this path; the body was read as a form, as its `Content-Type` says; JSON needs `application/json`",
+        ),
+        (
+            "/events/signed",
+            bearer.as_str(),
+            "{}",
+            "the token does not match any secret of the source; copy the secret to the sender again, and with `basic` the user name",
+        ),
+    ] {
+        daemon.request("POST", path, headers, body.as_bytes());
+        let listed = sandbox.run(&["deliveries", "--format", "json", "--rejected"]);
+        let listed = listed.json_lines();
+        let newest = listed[0]["detail"].as_str().unwrap();
+        assert!(newest.starts_with(detail), "{newest}");
+    }
+}
+
+#[test]
 fn every_rejected_request_is_logged_counted_and_listed() {
     let sandbox = desk();
     let daemon = DaemonProcess::start(&sandbox);
@@ -234,7 +267,7 @@ fn invalid_json_is_listed_and_logged_with_its_place_and_without_its_text() {
         ("\"hunter2\"", "this JSON is text, expected an object"),
         (
             "[{\"a\": 1}, {\"order\": {\"at\": [\"hunter2\"]}}, 7]",
-            "element 2: `order.at` is a list, expected a time",
+            "element 2: `order.at` is a list, expected a time; the source `desk` reads its `time` from this path",
         ),
         (
             "[]",

@@ -45,6 +45,29 @@ fn a_reload_prints_what_changed() {
 }
 
 #[test]
+fn settings_that_need_a_restart_are_named_by_every_reload_until_then() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&sandbox);
+    let config = "listen: { public_url: 'https://desk.example' }\nlimits: { runs: 7 }\n";
+    sandbox.write("flowtrigger.yaml", config);
+    for _ in 0..2 {
+        let reload = sandbox.run(&["reload"]);
+        let restart = "restart the daemon: changes of limits.runs, limits.per_rule, limits.per_host, listen take effect at the next start";
+        reload.expect_stdout(0, &[restart]);
+    }
+    let logged = daemon.expect_message("changed settings take effect at the next start");
+    assert_eq!(
+        logged["keys"],
+        "limits.runs, limits.per_rule, limits.per_host, listen"
+    );
+    sandbox.write("flowtrigger.yaml", "mode: live\n");
+    let back = sandbox.run(&["reload", "--format", "json"]);
+    let back: Value = serde_json::from_str(&back.stdout).unwrap();
+    assert_eq!(back["at_next_start"], json!([]));
+    daemon.stop();
+}
+
+#[test]
 fn a_reload_of_broken_rules_prints_what_check_prints() {
     let sandbox = sandbox_with_flow(NOTE);
     let daemon = DaemonProcess::start(&sandbox);

@@ -63,6 +63,36 @@ fn the_request_of_a_sample_is_sent_as_a_request() {
     }
 }
 
+#[test]
+fn events_are_sent_with_the_method_of_their_source() {
+    let sandbox = prepared("sources: { stock: { event_type: moved, id: id, methods: [PUT] } }\n");
+    let daemon = DaemonProcess::start(&sandbox);
+    sandbox.write("event.json", json!({"id": "1"}).to_string());
+    let output = send(&sandbox, &daemon, &["--source", "stock", "event.json"]);
+    output.expect_stdout(0, &["event.json:1: accepted, event 1"]);
+    let listed = sandbox.run(&["deliveries", "--format", "json"]);
+    assert_eq!(listed.json_lines()[0]["method"], "PUT", "{listed:?}");
+    let signed = sandbox.run(&["sign", "--source", "stock", "event.json"]);
+    signed.expect_stdout(0, &["curl ", " -X PUT "]);
+}
+
+#[test]
+fn an_answered_check_of_the_address_is_no_event() {
+    let sandbox = prepared(
+        "sources: { chat: { event_type: { path: type }, handshake: slack, verify: bearer, secrets: KEY, id: none } }\n",
+    );
+    let daemon = DaemonProcess::start(&sandbox);
+    let check = json!({"type": "url_verification", "challenge": "abc"});
+    sandbox.write("check.json", check.to_string());
+    let output = send(&sandbox, &daemon, &["--source", "chat", "check.json"]);
+    output.expect_stdout(
+        0,
+        &["check.json:1: answered with 200: a check of the address"],
+    );
+    let logged = daemon.expect_message("handshake answered");
+    assert_eq!(logged["source"], "chat", "{logged}");
+}
+
 /// A private key, with which an Ed25519 scheme can sign.
 const PRIVATE_KEY: &str = "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
 const PUBLIC_KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";

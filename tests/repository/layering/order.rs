@@ -83,6 +83,7 @@ pub const ENGINE: &[Layer] = &[
     layer(&["rulebook"]),
     layer(&["limits"]),
     layer(&["suspensions"]),
+    layer(&["fixed_settings"]),
     layer(&["reloads"]),
     layer(&["state"]),
     layer(&["runner"]),

@@ -11,6 +11,7 @@ const CONFIG: &str = "sources:
   board: { event_type: change, handshake: trello, id: none }
   cloud: { event_type: change, handshake: cloudevents, id: none }
   calls: { event_type: { path: event }, handshake: zoom, verify: { bearer: {} }, secrets: [ZOOM_KEY], id: none }
+  server: { event_type: { path: event.type }, handshake: discord, verify: { bearer: {} }, secrets: [SLACK_KEY], id: none }
   tasks: { event_type: change, handshake: asana, id: none }
   front: { event_type: change, handshake: { echo: { header: X-Front-Challenge } }, id: none }
   other: { event_type: change, handshake: { echo: { path: data.code } }, id: none }
@@ -94,6 +95,15 @@ fn each_handshake_is_answered_and_stores_nothing() {
         &daemon.request("POST", "/events/slack", &signed, slack.as_bytes()),
         "3eZbrw1a",
     );
+    let ping = br#"{"version": 1, "application_id": "1234560123453231555", "type": 0}"#;
+    let answer = daemon.request("POST", "/events/server", &signed, ping);
+    assert_eq!(
+        (answer.status(), answer.body.as_str()),
+        (204, ""),
+        "{answer:?}"
+    );
+    let unsigned = daemon.request("POST", "/events/server", JSON, ping);
+    assert_eq!(unsigned.status(), 401, "{unsigned:?}");
     assert_echo(
         &daemon.request(
             "POST",

@@ -4,6 +4,7 @@ use flowtrigger::engine::{EngineOptions, reload};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::source::{EventDelivery, Ingest};
 use flowtrigger::store::{RevisionId, Store};
+use flowtrigger_core::config::sender_method::SenderMethod;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{answered, daemon, daemon_on_store, event, telling, until};
 use serde_json::{Value, json};
@@ -50,6 +51,7 @@ async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
     let delivery = EventDelivery {
         trace: None,
         endpoint: &endpoint,
+        method: SenderMethod::Post,
         path: "/events/support",
         peer: None,
         id: None,

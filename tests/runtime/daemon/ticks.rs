@@ -134,6 +134,39 @@ async fn the_last_missed_tick_runs_after_downtime() {
 }
 
 #[tokio::test]
+async fn many_rules_tick_at_one_instant() {
+    const RULES: usize = 2_000;
+    let (clock, store) = (clock(), Durable::default());
+    let rules: String = (0..RULES)
+        .map(|number| rule(&format!("r{number:05}"), "\"0 * * * *\"", ""))
+        .collect();
+    let daemon = daemon(&rules, &store, &clock).await;
+    // As another daemon with the same database.
+    let tasks = [daemon.engine.start_ticks(), daemon.engine.start_ticks()];
+    planned(&store, RULES).await;
+    clock.advance(MINUTE);
+    let done = |counts: std::collections::BTreeMap<&'static str, u64>| {
+        counts.get("done").copied().unwrap_or_default()
+    };
+    until("every rule has run", || async {
+        clock.advance(Duration::from_millis(1));
+        done(store.counts().await.unwrap()) >= RULES as u64
+    })
+    .await;
+    let last = store.last_ticks().await.unwrap();
+    let due: Timestamp = "2026-11-30T08:00:00Z".parse().unwrap();
+    assert!(last.iter().all(|last| last.at == due));
+    assert_eq!(done(store.counts().await.unwrap()), RULES as u64);
+    for number in [0, RULES / 2, RULES - 1] {
+        let tick = format!("r{number:05}@{due}");
+        assert_eq!(runs(&store, &tick).await.len(), 1, "{tick}");
+    }
+    for task in tasks {
+        task.abort();
+    }
+}
+
+#[tokio::test]
 async fn a_closing_daemon_ticks_no_more() {
     let (clock, store) = (clock(), Durable::default());
     let daemon = daemon(&rule("a", "\"* * * * *\"", ""), &store, &clock).await;

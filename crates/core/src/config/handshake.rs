@@ -33,6 +33,8 @@ pub enum Handshake {
     CloudEvents,
     /// Answers a verified body with the HMAC of its token.
     Zoom,
+    /// Answers a verified body of type 0 with 204.
+    Discord,
 }
 
 /// A method that asks for no more than a 200.
@@ -57,7 +59,7 @@ impl Handshake {
     /// Whether the answer is to a body, after it was verified.
     pub fn reads_body(&self) -> bool {
         match self {
-            Handshake::Body { .. } | Handshake::Zoom => true,
+            Handshake::Body { .. } | Handshake::Zoom | Handshake::Discord => true,
             Handshake::Probe(_)
             | Handshake::Query { .. }
             | Handshake::Header(_)
@@ -73,7 +75,8 @@ impl Handshake {
             | Handshake::Header(_)
             | Handshake::Body { .. }
             | Handshake::CloudEvents
-            | Handshake::Zoom => None,
+            | Handshake::Zoom
+            | Handshake::Discord => None,
         }
     }
 
@@ -91,13 +94,22 @@ impl Handshake {
             "asana" => Handshake::Header("x-hook-secret".to_owned()),
             "cloudevents" => Handshake::CloudEvents,
             "zoom" => Handshake::Zoom,
+            "discord" => Handshake::Discord,
             _ => return None,
         })
     }
 }
 
 /// The handshakes with a name of their own.
-const NAMES: [&str; 6] = ["slack", "graph", "trello", "asana", "cloudevents", "zoom"];
+const NAMES: [&str; 7] = [
+    "slack",
+    "graph",
+    "trello",
+    "asana",
+    "cloudevents",
+    "zoom",
+    "discord",
+];
 
 /// The handshakes with keys of their own; a mapping holds one of them.
 pub const HANDSHAKE: Vocabulary = Vocabulary {
@@ -163,6 +175,18 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Handshake> {
         "accept" => lower_accept(&entry.value, diagnostics).map(Handshake::Probe),
         _ => None,
     }
+}
+
+/// The `handshake` with which a source answers the check of its address that these senders make before they send events.
+pub fn of_sender(preset: &str) -> Option<&'static str> {
+    Some(match preset {
+        "slack" => "slack",
+        "zoom" => "zoom",
+        "discord" => "discord",
+        "meta" => "{ meta: { token: META_TOKEN } }",
+        "front" => "{ echo: { header: X-Front-Challenge } }",
+        _ => return None,
+    })
 }
 
 /// Reports a handshake whose answer needs the secret of a source that has none. None if it does.

@@ -150,6 +150,14 @@ impl EventSource {
         no_path && self.identity == DeliveryIdentity::Body
     }
 
+    /// The method with which `send` posts its events.
+    pub fn method_to_send(&self) -> SenderMethod {
+        match self.methods.first() {
+            Some(first) if !self.methods.contains(&SenderMethod::Post) => *first,
+            Some(_) | None => SenderMethod::Post,
+        }
+    }
+
     /// Creates a custom source with the default path and without verification.
     pub fn described(description: CustomFormat) -> Self {
         let name = description.name.clone();
@@ -203,10 +211,11 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource
     let node = &entry.value;
     diagnostics.entries(node, &SOURCE)?;
     reject_clock(entry, diagnostics)?;
-    let verification = verification::lower(entry, diagnostics);
+    // Without its scheme, a missing key may not be missing.
+    let verification = verification::lower(entry, diagnostics)?;
     let path = node.get("path").map(|path| lower_path(path, diagnostics));
     let mut needs = RequestNeeds::default();
-    let scheme = verification.as_ref().and_then(Option::as_ref);
+    let scheme = verification.as_ref();
     let scheme = scheme.map(|verification| &verification.scheme);
     let format = lower_format(entry, scheme, &mut needs, diagnostics)?;
     if let Some(headers) = node.get("headers") {
@@ -229,7 +238,7 @@ pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource
     if let Some(path) = path {
         source.path = path?;
     }
-    source.verification = verification?;
+    source.verification = verification;
     handshake::check_secret(&source, entry.key_at, diagnostics)?;
     if let Some(node) = node.get("account_id") {
         source.account_id = Some(lower_account_id(node, diagnostics)?);

@@ -107,6 +107,8 @@ pub enum Code {
     Unconfinable,
     /// A source whose events are identified by their bodies alone.
     NoEventId,
+    /// A source that does not answer the check of its address that its senders make.
+    NoHandshake,
     /// Links of answers that people may not reach.
     NoPublicUrl,
     /// A secret that is accepted but probably not intended.

@@ -228,3 +228,7 @@ fn nickname(text: &str) -> Result<&str, CronMistake> {
 #[cfg(test)]
 #[path = "cron_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "cron_sweep_tests.rs"]
+mod sweep_tests;

@@ -30,6 +30,13 @@ pub fn schema() -> Value {
             "configuration_changed",
             flag("Whether the configuration is another one."),
         )
+        .with(
+            "at_next_start",
+            list(
+                text("A key of the configuration."),
+                "Keys with other values than at the start of the daemon, which take effect at the next start only.",
+            ),
+        )
         .with("errors", count("Errors in rules and configuration."))
         .with("warnings", count("Warnings."))
         .with(
