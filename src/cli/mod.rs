@@ -1,6 +1,7 @@
 //! The command line: parses the arguments, runs one command and returns its exit code.
 //! Evaluation and execution are in the core and in `engine`; commands print their results.
 
+mod backtest;
 mod backup;
 mod check;
 mod completions;
@@ -79,6 +80,7 @@ enum Command {
     DryRun(dry_run::Args),
     Check(check::Args),
     Test(test::Args),
+    Backtest(backtest::Args),
     Events(events::Args),
     Schedule(schedule::Args),
     Convert(convert::Args),
@@ -168,6 +170,7 @@ impl Command {
             Command::DryRun(args) => dry_run::run(args, global, out),
             Command::Check(args) => check::run(args, global, out),
             Command::Test(args) => test::run(args, global, out),
+            Command::Backtest(args) => backtest::run(args, global, out),
             Command::Events(args) => events::run(args, global, out),
             Command::Schedule(args) => schedule::run(args, global, out),
             Command::Convert(args) => convert::run(args, global, out),
@@ -202,6 +205,7 @@ impl Command {
             | Command::DryRun(_)
             | Command::Check(_)
             | Command::Test(_)
+            | Command::Backtest(_)
             | Command::Events(_)
             | Command::Schedule(_)
             | Command::Convert(_)

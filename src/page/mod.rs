@@ -5,6 +5,7 @@ mod access;
 pub mod answer;
 mod answer_question;
 mod asset;
+mod backtest;
 pub mod chart;
 mod confirm;
 mod counts;
@@ -57,6 +58,7 @@ use crate::store::Minute;
 use flowtrigger_core::config::PageSettings;
 
 use access::{Access, RequestOrigin};
+use backtest::jobs::BacktestJobs;
 use confirm::registry::CommandRegistry;
 use counts::SideBarCounts;
 use failed_logins::FailedLogins;
@@ -96,6 +98,8 @@ pub struct PageState<A> {
     pub overview: OverviewCache,
     /// The commands that were given on the page.
     pub commands: CommandRegistry,
+    /// The backtests that were started on the page.
+    pub backtests: BacktestJobs,
     /// The data folder, with the files of unfinished replays.
     pub data: PathBuf,
 }
@@ -111,6 +115,12 @@ fn pages<A: AdminApi>() -> Router<Arc<PageState<A>>> {
                 .merge(answer::form(try_out::submit))
                 .layer(DefaultBodyLimit::max(try_out::MAX_FORM)),
         )
+        .route(
+            "/backtests",
+            answer::command(backtest::begin).layer(DefaultBodyLimit::max(try_out::MAX_FORM)),
+        )
+        .route("/backtests/{id}", answer::page(backtest::load))
+        .route("/backtests/{id}/cancel", answer::command(backtest::cancel))
         .route("/events", answer::page(events::load))
         .route("/events/{row}", answer::page(event::load))
         .route("/live/events", get(events::live))

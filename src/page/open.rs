@@ -6,6 +6,7 @@ use tracing::warn;
 
 use super::PageState;
 use super::access::{Access, SignInSecret};
+use super::backtest::jobs::BacktestJobs;
 use super::confirm::registry::CommandRegistry;
 use super::counts::SideBarCounts;
 use super::failed_logins::FailedLogins;
@@ -52,6 +53,7 @@ pub fn open<S: Store, P: Perform>(parts: PageParts<S, P>) -> Result<PageRoutes, 
         settings,
         address,
         commands: CommandRegistry::new(closing.clone()),
+        backtests: BacktestJobs::new(closing.clone()),
         data,
         live: LiveStreams::new(closing),
         failed_logins: FailedLogins::default(),

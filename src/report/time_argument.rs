@@ -25,6 +25,17 @@ impl TimeArgument {
         })
     }
 
+    /// The value parser of options that name the begin of a time: `7d` is an age, too.
+    pub fn parse_begin(text: &str) -> Result<Self, String> {
+        let age = Self::parse(&format!("-{text}")).ok();
+        match age.filter(|age| matches!(age, TimeArgument::Ago(_))) {
+            Some(age) => Ok(age),
+            None => Self::parse(text).map_err(|_| {
+                "write 7d for the last seven days, or a time in UTC such as 2026-01-07T09:02".into()
+            }),
+        }
+    }
+
     pub fn from(self, now: Timestamp) -> Timestamp {
         match self {
             TimeArgument::At(at) => at,
@@ -42,6 +53,20 @@ pub fn seconds(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use crate::report::time_argument::*;
+
+    #[test]
+    fn a_begin_is_an_age_or_a_time() {
+        let now: Timestamp = "2026-01-07T12:00:00Z".parse().unwrap();
+        let parse = |text: &str| TimeArgument::parse_begin(text).map(|time| seconds(time.from(now)));
+        for (text, expected) in [
+            ("7d", "2025-12-31T12:00:00Z"),
+            ("-7d", "2025-12-31T12:00:00Z"),
+            ("2026-01-07", "2026-01-07T00:00:00Z"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(expected), "{text}");
+        }
+        assert!(parse("yesterday").is_err());
+    }
 
     #[test]
     fn times_and_ages_are_parsed() {

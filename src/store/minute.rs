@@ -16,6 +16,9 @@ pub struct Minute {
     pub redelivered: u64,
     /// Rejected requests.
     pub rejected: u64,
+    /// Accepted events that were not archived, because too many came at the same time; `None` if they were not counted.
+    #[serde(default)]
+    pub lost: Option<u64>,
     /// Attempts of steps.
     pub succeeded: u64,
     pub failed: u64,
@@ -86,6 +89,10 @@ impl Minute {
         self.unmatched += earlier.unmatched;
         self.redelivered += earlier.redelivered;
         self.rejected += earlier.rejected;
+        self.lost = match (self.lost, earlier.lost) {
+            (Some(lost), Some(earlier)) => Some(lost + earlier),
+            (lost, earlier) => lost.or(earlier),
+        };
         self.succeeded += earlier.succeeded;
         self.failed += earlier.failed;
         self.attempts = Percentiles::higher(self.attempts, earlier.attempts);

@@ -75,6 +75,7 @@ pub use recovery::RecoveryReport;
 pub use replay::{InvalidReplayId, ReplayId, ReplayMark, SeenRuns, UnfinishedRuns};
 pub use revision::{Revision, RevisionId, StoreSettings};
 pub use sql::history::{PostgresHistory, SqliteHistory};
+pub use sqlite::redelivery::EQUAL_BODIES_WINDOW;
 pub use sqlite::{SqliteStore, damaged_databases, database_size};
 pub use storage::{StorageUse, free_space};
 pub use tick::LastTick;

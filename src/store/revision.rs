@@ -65,6 +65,17 @@ impl StoreSettings {
         settings
     }
 
+    /// The settings of a simulation of events that were received: no backlog, and nothing is deleted.
+    pub fn simulated() -> Self {
+        let mut settings = Self {
+            archive: Self::in_memory().archive,
+            ..Self::keeping_everything()
+        };
+        settings.limits.backlog = 1 << 50;
+        settings.limits.per_rule_backlog = 1 << 50;
+        settings
+    }
+
     /// The limits of a store in memory, whatever is configured: they bound the memory of one process.
     /// Unmatched events are not stored, and nothing is deleted because of its age.
     pub fn in_memory() -> Self {

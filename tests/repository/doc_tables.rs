@@ -35,6 +35,7 @@ use flowtrigger_core::gate::vocabulary::{
 };
 use flowtrigger_core::language::operator::SPECS;
 use flowtrigger_core::language::template::filter::FILTERS;
+use flowtrigger_core::rule::expected_runs::{EXPECTED_COUNT, EXPECTED_RULE, EXPECTED_RUNS};
 use flowtrigger_core::rule::test::vocabulary::AWAITED;
 use flowtrigger_core::rule::test::{TEST, TEST_EVENT};
 use flowtrigger_core::rule::vocabulary::{EVERY, JOBSPEC};
@@ -124,6 +125,9 @@ fn tables() -> Vec<(&'static str, &'static str, String)> {
         ("docs/waiting.md", "awaited mock", keys(&AWAITED)),
         ("docs/flows.md", "flow", keys(&FLOW)),
         ("docs/templates.md", "filters", filters()),
+        ("docs/backtest.md", "expected runs", keys(&EXPECTED_RUNS)),
+        ("docs/backtest.md", "expected rule", keys(&EXPECTED_RULE)),
+        ("docs/backtest.md", "expected count", keys(&EXPECTED_COUNT)),
         ("docs/testing.md", "test", keys(&TEST)),
         ("docs/testing.md", "test_event", keys(&TEST_EVENT)),
         ("docs/configuration.md", "config", keys(&CONFIG)),

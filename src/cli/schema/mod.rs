@@ -85,6 +85,10 @@ enum SchemaKind {
     Move,
     /// The output of `test --format json`.
     TestResults,
+    /// The output of `backtest --format json`.
+    Backtest,
+    /// The file of `backtest --expect`.
+    ExpectedRuns,
 }
 
 impl SchemaKind {
@@ -111,6 +115,8 @@ impl SchemaKind {
             SchemaKind::Restore => answers::restore(),
             SchemaKind::Move => answers::move_store(),
             SchemaKind::TestResults => answers::test_results(),
+            SchemaKind::Backtest => answers::backtest(),
+            SchemaKind::ExpectedRuns => rule::expected_runs_file(),
         }
     }
 }

@@ -11,6 +11,7 @@ use flowtrigger_core::event::catalogue::event_type::EventType;
 use flowtrigger_core::flow::vocabulary::flows_schema;
 use flowtrigger_core::language::condition::schema as condition;
 use flowtrigger_core::language::operator::SPECS;
+use flowtrigger_core::rule::expected_runs::EXPECTED_RUNS;
 use flowtrigger_core::rule::test::vocabulary as test;
 use flowtrigger_core::rule::vocabulary::JOBSPEC;
 
@@ -58,6 +59,13 @@ pub fn test_file() -> Value {
     for (name, definition) in test::definitions() {
         schema["$defs"][name] = definition;
     }
+    schema
+}
+
+/// The schema of the expectations of a backtest.
+pub fn expected_runs_file() -> Value {
+    let mut schema = document(&EXPECTED_RUNS, &[]);
+    schema["title"] = "The expected runs of a backtest".into();
     schema
 }
 

@@ -54,7 +54,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let runs = runs.into_iter().filter(|(state, _)| Minute::counts(state));
         let runs = runs.map(|(state, count)| (state.to_owned(), count));
         let series = self.shared.metrics.series();
-        series.add_unstored(series.end_minute(minute, runs));
+        let lost = store.storage().lost_events;
+        series.add_unstored(series.end_minute(minute, runs, lost));
         let mut oldest = minute;
         while let Some(waiting) = series.take_unstored() {
             oldest = oldest.min(waiting.minute);

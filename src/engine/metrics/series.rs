@@ -34,6 +34,8 @@ struct CurrentMinute {
     failed: AtomicU64,
     attempts: Durations,
     commits: Durations,
+    /// Events that were lost before, of those that the store has counted since its start.
+    lost_before: AtomicU64,
 }
 
 impl Series {
@@ -63,8 +65,14 @@ impl Series {
         self.current.commits.observe(took);
     }
 
-    /// Ends the minute with this number, and returns it. `runs` are the unfinished runs by state.
-    pub fn end_minute(&self, minute: i64, runs: impl IntoIterator<Item = (String, u64)>) -> Minute {
+    /// Ends the minute with this number, and returns it. `runs` are the unfinished runs by state, `lost` is how many events
+    /// were not archived since the start.
+    pub fn end_minute(
+        &self,
+        minute: i64,
+        runs: impl IntoIterator<Item = (String, u64)>,
+        lost: u64,
+    ) -> Minute {
         let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
         let current = &self.current;
         let ended = Minute {
@@ -73,6 +81,7 @@ impl Series {
             unmatched: take(&current.unmatched),
             redelivered: take(&current.redelivered),
             rejected: take(&current.rejected),
+            lost: Some(lost.saturating_sub(current.lost_before.swap(lost, Ordering::Relaxed))),
             succeeded: take(&current.succeeded),
             failed: take(&current.failed),
             attempts: current.attempts.take(),
@@ -93,6 +102,7 @@ impl Series {
             unmatched: read(&current.unmatched),
             redelivered: read(&current.redelivered),
             rejected: read(&current.rejected),
+            lost: None,
             succeeded: read(&current.succeeded),
             failed: read(&current.failed),
             attempts: current.attempts.read(),
@@ -251,15 +261,17 @@ mod tests {
         }
         let failure = CallFailure::permanent("answered 404");
         series.observe_attempt(&attempt(Duration::from_secs(3), Err(failure)));
-        let minute = series.end_minute(7, [("queued".to_owned(), 3)]);
+        let minute = series.end_minute(7, [("queued".to_owned(), 3)], 4);
         assert_eq!((minute.matched, minute.rejected), (1, 1));
         assert_eq!((minute.succeeded, minute.failed), (99, 1));
         let attempts = minute.attempts.unwrap();
         assert!((10_000..=14_200).contains(&attempts.p50), "{attempts:?}");
         assert!((10_000..=14_200).contains(&attempts.p99), "{attempts:?}");
         assert_eq!(minute.commits, None);
-        let next = series.end_minute(8, []);
+        assert_eq!(minute.lost, Some(4));
+        let next = series.end_minute(8, [], 5);
         assert_eq!((next.matched, next.attempts), (0, None));
+        assert_eq!(next.lost, Some(1), "the others were lost before");
         assert_eq!(series.since(8), [next]);
     }
 
@@ -267,7 +279,7 @@ mod tests {
     fn the_last_day_is_kept() {
         let series = Series::default();
         for minute in 0..=MINUTES_IN_MEMORY as i64 {
-            series.end_minute(minute, []);
+            series.end_minute(minute, [], 0);
         }
         let kept = series.since(0);
         assert_eq!((kept.len(), kept[0].minute), (MINUTES_IN_MEMORY, 1));
@@ -282,7 +294,7 @@ mod tests {
             ..Minute::default()
         }]);
         series.count_event(EventOutcome::Accepted);
-        let rest = series.end_minute(7, []);
+        let rest = series.end_minute(7, [], 0);
         assert_eq!(rest.matched, 1, "the store adds them up itself");
         let kept = series.since(0);
         assert_eq!((kept.len(), kept[0].matched), (1, 3));
@@ -291,7 +303,7 @@ mod tests {
     #[test]
     fn minutes_of_all_daemons_replace_those_of_one() {
         let series = Series::default();
-        series.end_minute(7, []);
+        series.end_minute(7, [], 0);
         let all = Minute {
             minute: 7,
             matched: 5,
@@ -306,7 +318,7 @@ mod tests {
     fn the_last_hour_waits_for_the_store() {
         let series = Series::default();
         for minute in 0..=MAX_UNSTORED as i64 {
-            series.add_unstored(series.end_minute(minute, []));
+            series.add_unstored(series.end_minute(minute, [], 0));
         }
         let oldest = series.take_unstored().unwrap();
         assert_eq!(oldest.minute, 1);

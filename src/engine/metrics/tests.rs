@@ -43,7 +43,7 @@ async fn names_have_their_endings_and_every_state_its_gauge() {
         "# EOF",
     ];
     expect(&text, &lines);
-    let minute = metrics.series().end_minute(1, []);
+    let minute = metrics.series().end_minute(1, [], 0);
     assert_eq!((minute.unmatched, minute.rejected), (1, 1));
     assert!(minute.commits.is_some());
 }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::PageState;
 use super::answer::{PageView, day_and_time};
+use super::backtest;
 use super::page_error::PageError;
 use super::page_request::PageRequest;
 use super::part::link;
@@ -196,6 +197,7 @@ impl RulePage {
                     a class="btn" href=(link::query("/runs", &[("rule", name)])) { "Runs" }
                     @if self.rule().is_some() && !is_paused { (suspended::command(&target, own, user)) }
                     @if self.rule().is_some() {
+                        (backtest::button(name, user))
                         a class="btn go" href=(link::query("/try", &[("rule", name)])) { "Try a change" }
                     }
                 }

@@ -10,6 +10,7 @@ use crate::page::page_error::PageError;
 use crate::page::page_request::PageRequest;
 use crate::page::part::link;
 use crate::page::rule::source_text::SourceText;
+use crate::page::session::{PageUser, Role};
 use crate::page::text::text;
 use crate::report::event_sample::TypeSample;
 use crate::report::time_argument::TimeArgument;
@@ -267,7 +268,7 @@ impl TryForm {
     }
 
     /// The texts, and what else decides.
-    pub fn fields(&self, status: &Markup) -> Markup {
+    pub fn fields(&self, status: &Markup, user: &PageUser) -> Markup {
         let row = self
             .row
             .map(|EventRowId(row)| row.to_string())
@@ -310,6 +311,9 @@ impl TryForm {
                 (self.changes())
                 div class="row more" {
                     button class="go" { "Explain" }
+                    @if user.role == Role::Act && !self.rule.trim().is_empty() {
+                        button formaction="/backtests" { "Try over the last 7 days" }
+                    }
                     span class="mu" data-try { (status) }
                 }
             }
@@ -389,7 +393,8 @@ mod tests {
             from_rule: "<r>".into(),
             ..TryForm::default()
         };
-        let html = form.fields(&html! { "ok" }).into_string();
+        let user = PageRequest::of_text("").user;
+        let html = form.fields(&html! { "ok" }, &user).into_string();
         assert_eq!(html.matches("</textarea>").count(), 2, "{html}");
         for part in [
             "\n&lt;/textarea&gt;&lt;script&gt;",

@@ -2,7 +2,7 @@
 //! evaluations take place at a time.
 
 mod diff;
-mod edited_rule;
+pub mod edited_rule;
 mod evaluate;
 mod form;
 mod invisible;
@@ -101,7 +101,7 @@ impl PageView for TryPage {
         }
     }
 
-    fn html(&self, _: &PageUser) -> Markup {
+    fn html(&self, user: &PageUser) -> Markup {
         html! {
             div class="head" {
                 div {
@@ -110,7 +110,7 @@ impl PageView for TryPage {
                 }
             }
             div class="row" { (self.form.start()) }
-            (self.form.fields(&self.result.status))
+            (self.form.fields(&self.result.status, user))
             div id="result" tabindex="-1" data-try { (self.result.html) }
         }
     }

@@ -77,7 +77,7 @@ struct EventPlay {
 impl<'t> Timeline<'t> {
     pub fn new(case: &'t TestCase, runner: &'t TestRunner<'_>) -> Result<Self, CommandError> {
         let clock = VirtualClock::default();
-        let store = SqliteStore::in_virtual_time(&clock);
+        let store = SqliteStore::in_virtual_time(&clock, StoreSettings::in_memory());
         let plays = case.test.entries.iter().map(|entry| EventPlay {
             mocks: entry.mocks(),
             ..EventPlay::default()

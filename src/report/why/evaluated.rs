@@ -71,6 +71,18 @@ impl EvaluatedEvent {
 }
 
 impl EvaluatedRule {
+    /// A rule of any time with an event, without the runs of then.
+    pub fn without_runs(rule: Arc<Rule>, files: Arc<Files>, explanation: Explanation) -> Self {
+        Self {
+            rule,
+            files,
+            explanation,
+            redacted: false,
+            recorded: None,
+            runs: Vec::new(),
+        }
+    }
+
     pub fn recorded(&self) -> Option<&'static str> {
         let recorded = self.recorded?;
         Some(if recorded { "match" } else { "no match" })

@@ -34,7 +34,10 @@ use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::RecordedExchange;
 
 pub use activity::{ACTIVITY_DAYS, RuleActivity, RuleDay};
-pub use archive::{ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedEvents};
+pub use archive::{
+    ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedEvents, ArchivedText, OriginalRun,
+    RevisionStart,
+};
 pub use daemon::DaemonRow;
 pub use delivery::{
     DeliveryCount, DeliveryFilter, DeliveryMatch, DeliveryRow, DeliveryTotals, EventDeliveryRow,
@@ -99,6 +102,16 @@ pub trait History: Send {
     /// The event whose runs are those of a stored event: itself, or the one that it repeats. `None` if there is none
     /// with runs.
     fn original(&self, event: &ArchivedEvent) -> Result<Option<EventRowId>, HistoryError>;
+
+    /// The texts of events of one page of [`Self::archive`], in any order. Events that were deleted meanwhile are left
+    /// out.
+    fn archived_texts(&self, page: &[ArchivedEvent]) -> Result<Vec<ArchivedText>, HistoryError>;
+
+    /// The runs that the arrival of these events caused, without those of replays and without notices.
+    fn original_runs(&self, page: &[ArchivedEvent]) -> Result<Vec<OriginalRun>, HistoryError>;
+
+    /// When revisions came into force before a time, the oldest first. Only the newest ones are kept.
+    fn revision_starts(&self, until: Timestamp) -> Result<Vec<RevisionStart>, HistoryError>;
 
     /// Stored events that pass the filter, the newest first, with their runs in short.
     fn event_list(

@@ -42,6 +42,7 @@ pub(in crate::store) mod suspensions;
 mod tests;
 mod ticks;
 pub(in crate::store) mod traces;
+pub mod virtual_time;
 pub(in crate::store) mod transaction;
 pub(in crate::store) mod waiters;
 pub(in crate::store) mod writer;

@@ -38,9 +38,11 @@ impl SqliteStore {
     }
 
     /// An empty store in memory whose time is that of a simulation, so that nothing expires before its time there.
-    pub fn in_virtual_time(clock: &VirtualClock) -> Result<Self, DatabaseOpenError> {
+    pub fn in_virtual_time(
+        clock: &VirtualClock,
+        settings: StoreSettings,
+    ) -> Result<Self, DatabaseOpenError> {
         let connection = database::open_in_memory()?;
-        let settings = StoreSettings::in_memory();
         let clock = StoreClock::Virtual(clock.clone());
         let started = Self::start(connection, Location::Memory, settings, clock);
         let (store, _) = started.map_err(database::memory_error)?;

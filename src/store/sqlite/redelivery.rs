@@ -18,7 +18,7 @@ use flowtrigger_core::path::redact::is_redacted;
 
 /// Equal bodies without an id are one event for this time: longer than a sender repeats a delivery, shorter than
 /// the same thing usually takes to happen again.
-const EQUAL_BODIES_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+pub const EQUAL_BODIES_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 impl WriteTransaction<'_> {
     /// The row of an event that led to runs before.

@@ -5,6 +5,7 @@ mod administration;
 mod answers;
 mod automations;
 mod awaiting;
+mod backtest;
 mod broken_store;
 mod calls;
 mod custom_sources;

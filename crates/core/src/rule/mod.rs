@@ -1,6 +1,7 @@
 //! Defines the compiled rule, and the lane and the gate checks of a rule for one event.
 //! The condition is evaluated in `matching`; the flow is run by `flow`.
 
+pub mod expected_runs;
 mod schedules;
 pub mod sequence_step;
 pub mod test;

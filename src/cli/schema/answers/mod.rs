@@ -1,7 +1,8 @@
 //! The schemas of the JSON that commands print: `why`, `runs`, `run`, `dry-run`, `send`, `events`, `schedule`, `check`, `status`,
-//! `reload`, `push`, `move`, `backup`, `restore`, `pause`, `resume` and `test`. No key of ours may be missing or added
+//! `reload`, `push`, `move`, `backup`, `restore`, `pause`, `resume`, `test` and `backtest`. No key of ours may be missing or added
 //! without a change here: tests validate the output of all of them.
 
+mod backtest;
 mod backup;
 mod check;
 mod dry_run;
@@ -25,6 +26,7 @@ use serde_json::{Map, Value, json};
 
 use crate::report::render::document::JSON_VERSION;
 
+pub use backtest::schema as backtest;
 pub use backup::{backup, restore};
 pub use check::schema as check;
 pub use dry_run::schema as dry_run;

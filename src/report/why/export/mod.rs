@@ -3,7 +3,7 @@
 mod mocks;
 pub mod received;
 mod sent;
-mod test_entry;
+pub mod test_entry;
 
 use serde_json::{Value, json};
 

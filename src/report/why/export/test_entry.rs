@@ -80,6 +80,28 @@ pub fn entries(
     Ok(Exported { text, notes })
 }
 
+/// A test of one rule of any time, which expects what the rule does with the event.
+pub fn entry_of(
+    rule: &EvaluatedRule,
+    arrived: &EventRecord,
+    config: &Config,
+    history: &dyn History,
+) -> Result<Exported, CommandError> {
+    let event = &arrived.event;
+    let value = received::value(event, Some(event.source.as_str()), config);
+    let test = EventTest {
+        evaluated: rule,
+        event,
+        arrived,
+        config,
+        history,
+    };
+    let mut notes = Vec::new();
+    let entry = test.entry(value, &mut notes)?;
+    let text = written(entry, &mut notes);
+    Ok(Exported { text, notes })
+}
+
 struct EventTest<'a> {
     evaluated: &'a EvaluatedRule,
     /// The event as the test reads it.

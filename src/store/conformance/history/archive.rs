@@ -60,6 +60,30 @@ pub async fn events_are_read_in_the_order_of_their_receipt<S: Store, H: History>
     }
 }
 
+pub async fn a_page_has_its_texts_and_the_runs_of_its_events<S: Store, H: History>(
+    (store, history): (S, H),
+) {
+    ten(&store).await;
+    let page = history.archive(&ArchiveFilter::default(), None, 5).unwrap();
+    let texts = history.archived_texts(&page).unwrap();
+    let mut read: Vec<String> = texts.iter().map(|text| text.decode().unwrap().id).collect();
+    read.sort();
+    assert_eq!(read, ["0", "1", "2", "3", "4"]);
+    let mut runs = history.original_runs(&page).unwrap();
+    runs.sort_by_key(|run| run.id);
+    let rows: Vec<_> = runs.iter().map(|run| run.event).collect();
+    let with_runs = page.iter().filter(|event| event.matched);
+    let mut with_runs: Vec<_> = with_runs.map(|event| event.position.row).collect();
+    with_runs.sort();
+    assert_eq!(rows, with_runs);
+    for run in &runs {
+        assert_eq!((run.rule.as_str(), &run.state), ("a", &RunState::Queued));
+        assert_eq!(run.attempts, 0);
+    }
+    assert!(history.archived_texts(&[]).unwrap().is_empty());
+    assert!(history.original_runs(&[]).unwrap().is_empty());
+}
+
 pub async fn a_filter_narrows_the_archive<S: Store, H: History>((store, history): (S, H)) {
     ten(&store).await;
     let any = ArchiveFilter::default;
@@ -135,6 +159,9 @@ pub async fn a_replayed_event_has_its_run_from_then_on<S: Store, H: History>(
         (committed.runs[0].id, Some(ReplayId(7)))
     );
     assert_eq!(run.state, RunState::Queued);
+    let page = history.archive(&ArchiveFilter::default(), None, 99);
+    let original = history.original_runs(&page.unwrap()).unwrap();
+    assert!(original.iter().all(|original| original.id != run.id));
     assert_eq!(store.commit(replay).await.unwrap().repeated.len(), 1);
     let left = history.archive(&unmatched, None, 99).unwrap();
     assert_eq!(ids(&left), ["0", "3", "6", "9"]);

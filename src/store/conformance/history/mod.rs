@@ -47,6 +47,7 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     exchanges::exchanges_are_read_with_their_run(open()).await;
     exchanges::a_run_is_found_by_a_part_of_an_address(open()).await;
     archive::events_are_read_in_the_order_of_their_receipt(open()).await;
+    archive::a_page_has_its_texts_and_the_runs_of_its_events(open()).await;
     archive::a_filter_narrows_the_archive(open()).await;
     archive::a_replayed_event_has_its_run_from_then_on(open()).await;
     deliveries::requests_are_listed_newest_first_and_filtered(open()).await;

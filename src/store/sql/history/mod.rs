@@ -11,6 +11,7 @@ pub(in crate::store) mod exchanges;
 pub(in crate::store) mod failed_runs;
 mod gates;
 mod minutes;
+mod original_runs;
 pub(in crate::store) mod queue;
 pub(in crate::store) mod receivers;
 mod revision;
@@ -28,10 +29,10 @@ use jiff::Timestamp;
 
 use super::SqlDatabase;
 use crate::store::history::{
-    ArchiveFilter, ArchivePosition, ArchivedEvent, CappedCount, DaemonRow, DeliveryFilter,
+    ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedText, CappedCount, DaemonRow, DeliveryFilter,
     DeliveryRow, DeliveryTotals, EventDeliveryRow, EventFilter, EventNames, EventPage, EventQuery,
     EventRecord, EventRow, EventRowId, FailedRuns, History, HistoryError, HistoryOpenError,
-    ListedEvent, Page, ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce,
+    ListedEvent, OriginalRun, Page, ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce, RevisionStart,
     RevisionTexts, RuleActivity, RuleQueue, RunDetail, RunFilter, RunRow, RunTotals,
     SuspendedTarget, TracedRuns, WaitingStep,
 };
@@ -119,6 +120,18 @@ impl<D: HistoryDatabase> History for SqlHistory<D> {
 
     fn original(&self, event: &ArchivedEvent) -> Result<Option<EventRowId>, HistoryError> {
         self.find_original_of(event)
+    }
+
+    fn archived_texts(&self, page: &[ArchivedEvent]) -> Result<Vec<ArchivedText>, HistoryError> {
+        self.read_texts(page)
+    }
+
+    fn original_runs(&self, page: &[ArchivedEvent]) -> Result<Vec<OriginalRun>, HistoryError> {
+        self.find_original_runs(page)
+    }
+
+    fn revision_starts(&self, until: Timestamp) -> Result<Vec<RevisionStart>, HistoryError> {
+        self.find_activations(until)
     }
 
     fn event_list(

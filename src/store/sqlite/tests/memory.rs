@@ -35,7 +35,7 @@ async fn conforms() {
 #[tokio::test]
 async fn nothing_expires_before_its_time_in_a_simulation() {
     let clock = VirtualClock::default();
-    let store = SqliteStore::in_virtual_time(&clock).unwrap();
+    let store = SqliteStore::in_virtual_time(&clock, StoreSettings::in_memory()).unwrap();
     let count = async || {
         tick(&store).await;
         let count = |transaction: &mut WriteTransaction<'_>| {
