@@ -20,7 +20,9 @@ const PAGE: usize = 500;
 
 fn number(variable: &str, default: usize) -> usize {
     let number = std::env::var(variable).ok();
-    number.and_then(|number| number.parse().ok()).unwrap_or(default)
+    number
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(default)
 }
 
 /// Rules of which some match, without gates or with a `dedupe` for each ticket.
@@ -45,7 +47,9 @@ fn yardstick(history: &dyn History, book: &Rulebook) -> (usize, Duration, Durati
     let (mut after, mut scratch) = (None, MatchScratch::default());
     loop {
         let began = Instant::now();
-        let heads = history.archive(&ArchiveFilter::default(), after, PAGE).expect("a page");
+        let heads = history
+            .archive(&ArchiveFilter::default(), after, PAGE)
+            .expect("a page");
         let texts = history.archived_texts(&heads).expect("texts");
         read += began.elapsed();
         let Some(last) = heads.last() else { break };
@@ -54,12 +58,17 @@ fn yardstick(history: &dyn History, book: &Rulebook) -> (usize, Duration, Durati
         for text in &texts {
             let scanned = text.as_received().and_then(|raw| {
                 let format = FormatHint::Endpoint("support");
-                let found = book.rules.evaluate_scanned(raw.as_bytes(), format, &mut scratch)?;
+                let found = book
+                    .rules
+                    .evaluate_scanned(raw.as_bytes(), format, &mut scratch)?;
                 Some(found.numbers().len())
             });
             matches += scanned.unwrap_or_else(|| {
                 let event = text.decode().expect("an event");
-                book.rules.evaluate_event(&event, &mut scratch).numbers().len()
+                book.rules
+                    .evaluate_event(&event, &mut scratch)
+                    .numbers()
+                    .len()
             });
         }
         evaluated += began.elapsed();
@@ -76,7 +85,10 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let began = Instant::now();
     runtime.block_on(LargeFolder { events, end }.write(&database));
-    println!("{events} events written in {:.1} s", began.elapsed().as_secs_f64());
+    println!(
+        "{events} events written in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     let history = SqliteHistory::open(&database).expect("a history");
     for (name, gate) in [
         ("without gates", ""),
@@ -93,7 +105,9 @@ fn main() {
             samples: 3,
         };
         let base = BacktestBase::WhatRan;
-        let result = execute(&history, &book, base, scope, &mut |_| ControlFlow::Continue(()));
+        let result = execute(&history, &book, base, scope, &mut |_| {
+            ControlFlow::Continue(())
+        });
         let result = result.expect("a result");
         let took = began.elapsed();
         let runs: u64 = result.rules.iter().map(|rule| rule.after).sum();

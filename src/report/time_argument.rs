@@ -57,7 +57,8 @@ mod tests {
     #[test]
     fn a_begin_is_an_age_or_a_time() {
         let now: Timestamp = "2026-01-07T12:00:00Z".parse().unwrap();
-        let parse = |text: &str| TimeArgument::parse_begin(text).map(|time| seconds(time.from(now)));
+        let parse =
+            |text: &str| TimeArgument::parse_begin(text).map(|time| seconds(time.from(now)));
         for (text, expected) in [
             ("7d", "2025-12-31T12:00:00Z"),
             ("-7d", "2025-12-31T12:00:00Z"),

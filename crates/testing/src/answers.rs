@@ -10,9 +10,10 @@ use serde_json::Value;
 use crate::repository;
 
 /// The commands whose JSON has a schema.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "why", "runs", "run", "dry-run", "send", "events", "check", "replay", "test", "status", "push",
     "move", "reload", "backup", "restore", "pause", "resume",
+    "backtest",
 ];
 
 thread_local! {

@@ -88,6 +88,8 @@ fn the_committed_schemas_are_current() {
             SchemaKind::Restore => "restore",
             SchemaKind::Move => "move",
             SchemaKind::TestResults => "test-results",
+            SchemaKind::Backtest => "backtest",
+            SchemaKind::ExpectedRuns => "expected-runs",
         };
         let path = root().join(format!("schema/{name}.schema.json"));
         let committed = fs::read_to_string(&path).unwrap_or_default();

@@ -150,7 +150,9 @@ impl BacktestJob {
         let end = match executed {
             Ok(Ok(finished)) => JobEnd::Complete(Arc::new(finished)),
             Ok(Err(error)) => JobEnd::Failed(error.to_string()),
-            Err(_) => JobEnd::Failed("the backtest ended early; this is a bug, please report it".into()),
+            Err(_) => {
+                JobEnd::Failed("the backtest ended early; this is a bug, please report it".into())
+            }
         };
         lock(&self.progress).end = Some(end);
     }
@@ -213,7 +215,9 @@ mod tests {
     }
 
     fn failing(job: &BacktestJob) {
-        job.run(&Rulebook::default(), || Err(CommandError::runtime("no store")));
+        job.run(&Rulebook::default(), || {
+            Err(CommandError::runtime("no store"))
+        });
     }
 
     #[test]

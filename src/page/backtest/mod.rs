@@ -62,10 +62,15 @@ pub async fn begin<A: AdminApi>(
     request: PageRequest,
 ) -> Result<CommandAnswer<BacktestPage>, PageError> {
     let book = (state.rulebook)();
-    let (written, from) = (request.lines("rule"), request.text("from").map(str::to_owned));
+    let (written, from) = (
+        request.lines("rule"),
+        request.text("from").map(str::to_owned),
+    );
     let compiled = tokio::task::spawn_blocking(move || TriedRules::of(&written, from, &book));
     let compiled = compiled.await.unwrap_or_else(|_| {
-        Err(PageError::not_found("the rule could not be compiled; this is a bug, please report it"))
+        Err(PageError::not_found(
+            "the rule could not be compiled; this is a bug, please report it",
+        ))
     });
     let TriedRules {
         book,
@@ -175,10 +180,13 @@ impl TriedRules {
         let files = Arc::clone(&edited.book.files);
         let in_force = edited.in_force.as_ref();
         Ok(Self {
-            is_edited: in_force.is_none_or(|in_force| {
-                in_force.version.document().trim() != written.trim()
-            }),
-            book: with_rules(book, RuleSet::new(rules, Arc::clone(&files), &book.config), files),
+            is_edited: in_force
+                .is_none_or(|in_force| in_force.version.document().trim() != written.trim()),
+            book: with_rules(
+                book,
+                RuleSet::new(rules, Arc::clone(&files), &book.config),
+                files,
+            ),
             rule: name,
         })
     }

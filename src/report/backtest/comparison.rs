@@ -141,7 +141,10 @@ impl OutcomeTable {
         let order = |record: &OutcomeRecord| (record.rule, record.row, record.side);
         self.records.sort_by_key(order);
         let mut rules: BTreeMap<&str, RuleComparison> = BTreeMap::new();
-        for group in self.records.chunk_by(|a, b| (a.rule, a.row) == (b.rule, b.row)) {
+        for group in self
+            .records
+            .chunk_by(|a, b| (a.rule, a.row) == (b.rule, b.row))
+        {
             let name = &*self.names[group[0].rule as usize];
             let rule = rules.entry(name).or_insert_with(|| RuleComparison {
                 name: name.to_owned(),
@@ -272,13 +275,11 @@ mod tests {
         }
     }
 
-    fn compared(
-        table: OutcomeTable,
-        samples: usize,
-        shadow: ShadowRuns,
-    ) -> Vec<RuleComparison> {
+    fn compared(table: OutcomeTable, samples: usize, shadow: ShadowRuns) -> Vec<RuleComparison> {
         let never = &mut |_| Ok::<bool, ()>(false);
-        table.compare(samples, &|_| shadow, never).expect("no error")
+        table
+            .compare(samples, &|_| shadow, never)
+            .expect("no error")
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl EvaluationPool {
                 let mut scratch = MatchScratch::default();
                 for page in inbox {
                     let page = page.into_iter();
-                    let page = page.map(|event| ArchivedEvaluation::new(event, sides, &mut scratch));
+                    let page =
+                        page.map(|event| ArchivedEvaluation::new(event, sides, &mut scratch));
                     if outbox.send(page.collect()).is_err() {
                         return;
                     }

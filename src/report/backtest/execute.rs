@@ -346,8 +346,7 @@ impl BacktestRun<'_, '_> {
     /// Whether the runs of a rule at this time are compared.
     fn is_compared(&self, received: Timestamp, rule: &str) -> bool {
         let rules = &self.scope.rules;
-        received >= self.scope.since
-            && (rules.is_empty() || rules.iter().any(|name| name == rule))
+        received >= self.scope.since && (rules.is_empty() || rules.iter().any(|name| name == rule))
     }
 
     /// Adds the runs that exist.

@@ -47,7 +47,6 @@ impl KnownEvents {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

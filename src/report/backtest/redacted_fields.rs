@@ -10,14 +10,15 @@ pub fn reads_redacted_field(rule: &Rule, redacted: &[String]) -> bool {
     let reads = |path: &Path| reads_redacted(path, redacted);
     let predicates = rule.when.predicates().into_iter();
     let mut tested = predicates.flat_map(|predicate| predicate.paths());
-    tested.any(reads) || rule.gates.iter().any(|gate| {
-        let distinct = match &gate.kind {
-            GateKind::Series(series) => series.distinct.as_deref(),
-            GateKind::During(_)
-            | GateKind::Dedupe
-            | GateKind::Debounce { .. }
-            | GateKind::Throttle { .. } => None,
-        };
-        gate.per.as_deref().into_iter().chain(distinct).any(reads)
-    })
+    tested.any(reads)
+        || rule.gates.iter().any(|gate| {
+            let distinct = match &gate.kind {
+                GateKind::Series(series) => series.distinct.as_deref(),
+                GateKind::During(_)
+                | GateKind::Dedupe
+                | GateKind::Debounce { .. }
+                | GateKind::Throttle { .. } => None,
+            };
+            gate.per.as_deref().into_iter().chain(distinct).any(reads)
+        })
 }

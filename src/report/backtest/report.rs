@@ -108,11 +108,7 @@ impl BacktestReport<'_> {
         }
         let not_judged = rule.redacted + rule.runs_deleted;
         if not_judged > 0 {
-            writeln!(
-                out,
-                "  {} not judged",
-                number(as_size(not_judged), "event")
-            )?;
+            writeln!(out, "  {} not judged", number(as_size(not_judged), "event"))?;
         }
         Ok(())
     }
@@ -150,7 +146,11 @@ impl BacktestReport<'_> {
 
     fn coverage_text(&self, out: &mut Output) -> io::Result<()> {
         let coverage = &self.result.coverage;
-        write!(out, "judged {}", number(as_size(coverage.judged()), "event"))?;
+        write!(
+            out,
+            "judged {}",
+            number(as_size(coverage.judged()), "event")
+        )?;
         let mut rest = Vec::new();
         for (count, what) in [
             (coverage.lost, "lost under load"),
@@ -179,7 +179,10 @@ impl BacktestReport<'_> {
         match self.result.stopped {
             Some(StopReason::Cancelled) => notes.push("cancelled before the last event".into()),
             Some(StopReason::Limit) => {
-                notes.push("stopped at the limit of events or time: the counts are of the first part".into());
+                notes.push(
+                    "stopped at the limit of events or time: the counts are of the first part"
+                        .into(),
+                );
             }
             None => {}
         }
@@ -274,7 +277,9 @@ impl StopReason {
 fn rule_json(rule: &RuleComparison, samples: &RuleSamples) -> Value {
     let all = |samples: &[BacktestSample]| -> Value {
         let samples = samples.iter();
-        samples.map(|sample| sample_json(&rule.name, sample)).collect()
+        samples
+            .map(|sample| sample_json(&rule.name, sample))
+            .collect()
     };
     json!({
         "rule": rule.name,

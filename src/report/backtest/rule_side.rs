@@ -15,8 +15,8 @@ use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_core::path::redact::{is_redacted, redacted_paths};
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::RunState;
+use flowtrigger_core::run::answer_link::AnswerLinks;
 use serde_json::Value;
 
 /// A set of rules, prepared for many events.
@@ -77,7 +77,10 @@ impl<'b> RuleSide<'b> {
 
     /// The rules of which gates decide.
     pub fn simulated_rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
-        self.simulated.iter().flatten().map(|simulated| &simulated.rule)
+        self.simulated
+            .iter()
+            .flatten()
+            .map(|simulated| &simulated.rule)
     }
 
     /// Finds the rules that match a stored event; `None` if this version of the program cannot read it.
@@ -106,7 +109,9 @@ impl<'b> RuleSide<'b> {
             return None;
         }
         let format = FormatHint::Endpoint(&head.endpoint);
-        let evaluation = self.rules.evaluate_scanned(text.as_bytes(), format, scratch)?;
+        let evaluation = self
+            .rules
+            .evaluate_scanned(text.as_bytes(), format, scratch)?;
         if evaluation.has_match() {
             return None;
         }

@@ -57,11 +57,7 @@ impl<'h> PastTicks<'h> {
     }
 
     /// Whether a rule ticked at the same times under a revision.
-    pub fn ticks_alike(
-        &mut self,
-        rule: &Rule,
-        revision: RevisionId,
-    ) -> Result<bool, CommandError> {
+    pub fn ticks_alike(&mut self, rule: &Rule, revision: RevisionId) -> Result<bool, CommandError> {
         let Some(every) = &rule.every else {
             return Ok(false);
         };

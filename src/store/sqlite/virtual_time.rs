@@ -53,7 +53,13 @@ impl SqliteStore {
         let clock = clock.clone();
         let encoded: Vec<(EncodedEvent, Timestamp, Vec<RunEnd>)> = arrivals
             .into_iter()
-            .map(|arrival| (EncodedEvent::new(arrival.incoming), arrival.at, arrival.ends))
+            .map(|arrival| {
+                (
+                    EncodedEvent::new(arrival.incoming),
+                    arrival.at,
+                    arrival.ends,
+                )
+            })
             .collect();
         let play = move |transaction: &mut WriteTransaction<'_>| {
             debug_assert!(matches!(transaction.state.clock, StoreClock::Virtual(_)));

@@ -6,25 +6,37 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use flowtrigger::engine::{EngineOptions, ReloadablePerformer, Rulebook, RulebookPaths};
+use flowtrigger::engine::{
+    ConfigFile, EngineOptions, ReloadablePerformer, Rulebook, RulebookPaths,
+};
 use flowtrigger::report::backtest::comparison::RuleComparison;
 use flowtrigger::report::backtest::difference::{DifferenceCause, SampleReader};
 use flowtrigger::report::backtest::execute::{
     BacktestBase, BacktestResult, BacktestScope, StopReason, execute,
 };
 use flowtrigger::source::http::HttpLimits;
-use flowtrigger::store::history::{EventQuery, EventSelector, RunFilter};
 use flowtrigger::store::history::Page;
+use flowtrigger::store::history::{EventQuery, EventSelector, RunFilter};
 use flowtrigger::store::{AnyStore, History, Store, StoreLocation};
 use flowtrigger_core::run::RunState;
 use flowtrigger_testing::receiver::Receiver;
-use flowtrigger_testing::test_daemon::{TestDaemon, daemon_on_store, event};
+use flowtrigger_testing::test_daemon::{CONFIG_END, TestDaemon, daemon_on_store, event};
 use flowtrigger_testing::test_store::{empty_location, open_store};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// A rule for each gate, and some without any.
 const RULES: &str = "\
+schedules:
+  office: { zone: Europe/Berlin, hours: { daily: \"09:00-17:00\" } }
+
+# The rules:
+name: in-office
+event_source: support
+event_type: ticket.PriorityChanged
+during: office
+flow: [{ succeed: fine }]
+---
 name: plain
 event_source: support
 event_type: ticket.SubjectChanged
@@ -99,7 +111,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 }
@@ -196,10 +211,19 @@ impl Tested {
     }
 }
 
-fn book(rules: &str) -> Rulebook {
+fn book(text: &str) -> Rulebook {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("rules.yaml"), rules).unwrap();
-    let loaded = RulebookPaths::new(folder.path()).read();
+    let (config, rules) = text.split_once(CONFIG_END).unwrap_or(("", text));
+    let path = folder.path().join("flowtrigger.yaml");
+    std::fs::write(&path, config).unwrap();
+    let rules_folder = folder.path().join("rules");
+    std::fs::create_dir(&rules_folder).unwrap();
+    std::fs::write(rules_folder.join("rules.yaml"), rules).unwrap();
+    let paths = RulebookPaths {
+        config: ConfigFile::IfThere(path),
+        ..RulebookPaths::new(rules_folder)
+    };
+    let loaded = paths.read();
     assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
     loaded.rulebook
 }
@@ -221,7 +245,9 @@ fn assert_unchanged(result: &BacktestResult) {
 /// How many events an environment variable asks for.
 fn events() -> usize {
     let events = std::env::var("BACKTEST_EVENTS").ok();
-    events.and_then(|events| events.parse().ok()).unwrap_or(EVENTS)
+    events
+        .and_then(|events| events.parse().ok())
+        .unwrap_or(EVENTS)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -240,6 +266,14 @@ async fn unchanged_rules_do_what_the_daemon_did() {
             1 => Some(json!({"account_id": 1, "input": {"ticket_event": {
                 "type": "Ticket Merged", "ticket": {"id": number},
                 "meta": {"sequence": {"id": format!("m{number}"), "position": 1, "total": 1}}
+            }}})),
+            2 => Some(json!({"account_id": 1, "input": {"ticket_event": {
+                "type": "Priority Changed", "previous": "low", "current": "high",
+                "ticket": {"id": number},
+                "meta": {
+                    "occurred_at": format!("2026-01-07T{:02}:30:00Z", dice.roll(24)),
+                    "sequence": {"id": format!("p{number}"), "position": 1, "total": 1}
+                }
             }}})),
             _ => None,
         };
@@ -263,22 +297,42 @@ async fn unchanged_rules_do_what_the_daemon_did() {
     let kept: u64 = result.rules.iter().map(RuleComparison::all_kept_back).sum();
     assert!(kept > 50, "{:?}", result.rules);
     for name in [
-        "plain", "shadowed", "deduped", "failing", "first", "last", "counted", "in-order",
+        "plain",
+        "shadowed",
+        "deduped",
+        "failing",
+        "first",
+        "last",
+        "counted",
+        "in-order",
         "working-hours",
     ] {
         assert!(rule(&result, name).same > 0, "{name}: {:?}", result.rules);
     }
     // A control: other windows are another result.
-    let other = RULES.replace("for: 150ms", "for: 1h").replace("limit: 2, in: 100ms", "limit: 1, in: 1h");
+    let other = RULES
+        .replace("for: 150ms", "for: 1h")
+        .replace("limit: 2, in: 100ms", "limit: 1, in: 1h");
     let (changed, causes) = tested.backtest(&other).await;
     assert!(rule(&changed, "deduped").gone > 0);
     assert!(rule(&changed, "working-hours").gone > 0);
-    assert!(causes.contains(&DifferenceCause::Gate("dedupe")), "{causes:?}");
+    assert!(
+        causes.contains(&DifferenceCause::Gate("dedupe")),
+        "{causes:?}"
+    );
     // The same comes of the rules of then over the same events.
     let (both, _) = tested.backtest_against(&other, Some(RULES)).await;
     let counts = |result: &BacktestResult| {
         let rules = result.rules.iter();
-        let counts = rules.map(|rule| (rule.name.clone(), rule.before, rule.after, rule.new, rule.gone));
+        let counts = rules.map(|rule| {
+            (
+                rule.name.clone(),
+                rule.before,
+                rule.after,
+                rule.new,
+                rule.gone,
+            )
+        });
         counts.collect::<Vec<_>>()
     };
     assert_eq!(counts(&both), counts(&changed));
@@ -348,7 +402,13 @@ async fn a_cancelled_run_no_longer_counts_and_a_replay_is_no_run_of_the_event() 
             limit: 10,
         };
         let events = history.events(&query).unwrap();
-        (events.len(), history.runs(&RunFilter::default(), Page::first(10)).unwrap().len())
+        (
+            events.len(),
+            history
+                .runs(&RunFilter::default(), Page::first(10))
+                .unwrap()
+                .len(),
+        )
     });
     assert_eq!(asked.await.unwrap(), (2, 4));
     let (result, _) = tested.backtest(SIMPLE).await;
@@ -366,7 +426,7 @@ async fn what_was_in_force_is_compared_after_a_change_of_the_rules() {
     std::fs::write(tested.daemon.rules_file(), &changed).unwrap();
     let loaded = tested.daemon.paths.read();
     let engine = &tested.daemon.engine;
-    engine.adopt(loaded.rulebook).await.unwrap();
+    engine.adopt(loaded, |_| {}).await.unwrap();
     tested.send(&event(3, "a")).await;
     tested.send(&event(4, "b")).await;
     let (result, causes) = tested.backtest(&changed).await;
@@ -402,5 +462,8 @@ async fn a_rule_that_is_new_matches_events_that_matched_nothing() {
     let rule = rule(&result, "new");
     assert_eq!((rule.new, rule.same), (3, 0));
     assert_eq!(result.coverage.events, 6);
-    assert!(causes.iter().all(|cause| *cause == DifferenceCause::NoRule), "{causes:?}");
+    assert!(
+        causes.iter().all(|cause| *cause == DifferenceCause::NoRule),
+        "{causes:?}"
+    );
 }

@@ -1,6 +1,7 @@
 //! Reads data folders from outside: the history, `runs` and `why`.
 //! The database is made here with the schema and the codec of the store; nothing is read from the clock.
 
+mod backtest;
 mod commands;
 mod debounce;
 mod fixture;

@@ -261,8 +261,8 @@ mod tests {
         assert_eq!(expected.others, OtherRules::Unchanged);
         let described = |rule: &ExpectedRule| {
             let counts = rule.counts.iter();
-            let counts =
-                counts.map(|count| format!("{} {}", count.counted.as_str(), count.range.describe()));
+            let counts = counts
+                .map(|count| format!("{} {}", count.counted.as_str(), count.range.describe()));
             counts.collect::<Vec<_>>()
         };
         assert_eq!(described(&expected.rules[0]), ["runs 3"]);

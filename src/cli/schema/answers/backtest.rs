@@ -130,11 +130,17 @@ fn sample() -> Value {
         .with("before", words("What became of it.", &outcomes))
         .with(
             "after",
-            words("What becomes of it with the rules of the backtest.", &outcomes),
+            words(
+                "What becomes of it with the rules of the backtest.",
+                &outcomes,
+            ),
         )
         .with(
             "differences",
-            list(part("difference"), "What prevents a run on one of the sides."),
+            list(
+                part("difference"),
+                "What prevents a run on one of the sides.",
+            ),
         )
         .with("why", maybe_text("The command that explains the event."))
         .with(
@@ -179,7 +185,9 @@ fn coverage() -> Value {
         )
         .with(
             "lost",
-            count("Accepted events that were not archived, because too many came at the same time."),
+            count(
+                "Accepted events that were not archived, because too many came at the same time.",
+            ),
         )
         .with(
             "lost_known_since",
@@ -219,13 +227,21 @@ fn unmet() -> Value {
         .with("rule", text("The name of the rule."))
         .with(
             "counted",
-            words("What is counted.", &["runs", "new", "gone", "same", "kept_back"]),
+            words(
+                "What is counted.",
+                &["runs", "new", "gone", "same", "kept_back"],
+            ),
         )
-        .with("expected", text("The expected number, such as `at least 3`."))
+        .with(
+            "expected",
+            text("The expected number, such as `at least 3`."),
+        )
         .with("found", count("The number that was found."))
         .with(
             "location",
-            maybe_text("Its place: `file:line:column`; null for a rule that the file does not name."),
+            maybe_text(
+                "Its place: `file:line:column`; null for a rule that the file does not name.",
+            ),
         )
         .object("An expectation that does not hold.")
 }

@@ -29,12 +29,12 @@ use jiff::Timestamp;
 
 use super::SqlDatabase;
 use crate::store::history::{
-    ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedText, CappedCount, DaemonRow, DeliveryFilter,
-    DeliveryRow, DeliveryTotals, EventDeliveryRow, EventFilter, EventNames, EventPage, EventQuery,
-    EventRecord, EventRow, EventRowId, FailedRuns, History, HistoryError, HistoryOpenError,
-    ListedEvent, OriginalRun, Page, ReceiverActivity, RecentEvent, RetainedRange, RevisionInForce, RevisionStart,
-    RevisionTexts, RuleActivity, RuleQueue, RunDetail, RunFilter, RunRow, RunTotals,
-    SuspendedTarget, TracedRuns, WaitingStep,
+    ArchiveFilter, ArchivePosition, ArchivedEvent, ArchivedText, CappedCount, DaemonRow,
+    DeliveryFilter, DeliveryRow, DeliveryTotals, EventDeliveryRow, EventFilter, EventNames,
+    EventPage, EventQuery, EventRecord, EventRow, EventRowId, FailedRuns, History, HistoryError,
+    HistoryOpenError, ListedEvent, OriginalRun, Page, ReceiverActivity, RecentEvent, RetainedRange,
+    RevisionInForce, RevisionStart, RevisionTexts, RuleActivity, RuleQueue, RunDetail, RunFilter,
+    RunRow, RunTotals, SuspendedTarget, TracedRuns, WaitingStep,
 };
 use crate::store::postgres::PostgresSettings;
 use crate::store::postgres::reader::PostgresReader;
