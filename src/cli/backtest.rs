@@ -1,5 +1,5 @@
-//! `backtest`: what rules would have done with the stored events of a time, compared with what ran or with other rules.
-//! Reads only, beside a daemon or on a copy of its data folder; nothing is executed.
+//! `backtest`: compares what rules would have done with stored events and what ran, or other rules. It only reads, beside
+//! a daemon or on a copy of its data folder.
 
 use std::io::Write;
 use std::ops::ControlFlow;

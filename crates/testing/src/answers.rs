@@ -12,8 +12,7 @@ use crate::repository;
 /// The commands whose JSON has a schema.
 const COMMANDS: [&str; 18] = [
     "why", "runs", "run", "dry-run", "send", "events", "check", "replay", "test", "status", "push",
-    "move", "reload", "backup", "restore", "pause", "resume",
-    "backtest",
+    "move", "reload", "backup", "restore", "pause", "resume", "backtest",
 ];
 
 thread_local! {

@@ -1,4 +1,4 @@
-//! The backtests that were started on the page since the daemon started: one at a time, limited in events and time.
+//! Keeps the backtests that were started on the page: one runs at a time, limited in events and time.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! Reads stored events in the order of their receipt, page by page, with their texts and the runs that they caused.
+//! Reads stored events in the order of their receipt, with their texts and runs, page by page.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,4 @@
-//! How much of a time a backtest could judge: events that were lost, redacted or deleted are counted, and nothing is
-//! claimed of them.
+//! Counts how much a backtest could judge: nothing is claimed of lost, redacted and deleted events.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,5 +1,4 @@
-//! Why an event has a run of a rule on one side and none on the other: the predicates, the gate or the rule that made the
-//! difference.
+//! Explains why an event has a run on one side only: the predicates, the gate or the rule.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -23,11 +23,11 @@ impl UnmetExpectation {
     pub fn text(&self) -> String {
         let at = self.location.as_ref().map(|at| format!("  {at}"));
         format!(
-            "{}: expected {} {}, found {}{}",
+            "{}: {} {}, expected {}{}",
             self.rule,
-            self.expected,
             self.counted.replace('_', " "),
             self.found,
+            self.expected,
             at.unwrap_or_default()
         )
     }

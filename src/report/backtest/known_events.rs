@@ -1,4 +1,4 @@
-//! Recognises events that were received before: a stored event that matched nothing is stored again with each redelivery.
+//! Recognises redelivered events: one that matched nothing is stored again with each redelivery.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;

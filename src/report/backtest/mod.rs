@@ -1,5 +1,4 @@
-//! What rules would have done with stored events: they are evaluated again in their order, with gates and schedules in
-//! virtual time and without effects, and compared with what ran or with other rules.
+//! Evaluates stored events again with other rules, without effects, and compares the runs with those that ran.
 
 pub mod archive_reader;
 pub mod commit_order;
@@ -8,6 +7,7 @@ pub mod coverage;
 pub mod difference;
 pub mod evaluated_event;
 pub mod evaluation_pool;
+pub mod event_player;
 pub mod execute;
 pub mod expectation;
 pub mod gate_simulation;
@@ -17,3 +17,4 @@ pub mod redacted_fields;
 pub mod report;
 pub mod rule_side;
 pub mod rule_ticks;
+pub mod side_player;

@@ -1,4 +1,4 @@
-//! Whether a rule reads a field of a stored event that was redacted: then its verdict on the event is not known.
+//! Finds rules that read a redacted field of a stored event, so that their verdict is not known.
 
 use flowtrigger_core::gate::GateKind;
 use flowtrigger_core::path::Path;

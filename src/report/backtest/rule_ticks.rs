@@ -1,5 +1,6 @@
-//! The ticks of rules with `every` in a backtest: those of the archive while the rule ticked at the same times then, and
-//! those that the rule would have had at other times.
+//! Finds the ticks of rules with `every` that a backtest adds to those of the archive.
+//!
+//! While a rule ticked at the same times then, it has the ticks of the archive. At other times, the backtest makes them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

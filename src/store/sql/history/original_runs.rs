@@ -1,4 +1,4 @@
-//! The texts of a page of stored events, and the runs that their arrival caused: what a backtest reads, a statement a page.
+//! Reads the texts of a page of stored events, and the runs that they caused, with one statement each.
 
 use jiff::Timestamp;
 
