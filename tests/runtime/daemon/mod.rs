@@ -21,6 +21,7 @@ mod outage_fixture;
 mod outages;
 #[macro_use]
 mod page_commands;
+mod page_backtests;
 mod page_pauses;
 mod pauses;
 mod persistence;
