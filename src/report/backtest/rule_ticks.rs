@@ -48,12 +48,12 @@ impl<'h> PastTicks<'h> {
         })
     }
 
-    /// Whether the daemon made the ticks of a rule at a time: the archive has them.
-    fn has_ticked(&mut self, rule: &Rule, at: Timestamp) -> Result<bool, CommandError> {
+    /// Whether the archive has the ticks of a rule at a time: the daemon made them, or there was no daemon yet.
+    fn has_all(&mut self, rule: &Rule, at: Timestamp) -> Result<bool, CommandError> {
         let before = self.starts.partition_point(|start| start.at <= at);
         match before.checked_sub(1) {
             Some(last) => self.ticks_alike(rule, self.starts[last].id),
-            None => Ok(false),
+            None => Ok(true),
         }
     }
 
@@ -108,7 +108,7 @@ impl RuleTicks {
             let rule = &rules[number as usize];
             let next = rule.every.as_ref().and_then(|every| every.next(at));
             self.order.extend(next.map(|next| (next, number)));
-            if past.has_ticked(rule, at)? {
+            if past.has_all(rule, at)? {
                 continue;
             }
             if let Some(event) = rule.tick(at, false) {
