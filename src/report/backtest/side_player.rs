@@ -170,7 +170,9 @@ fn end_of(gated: &GatedMatch, event: &PlayedEvent<'_>) -> Option<RunEnd> {
     let (at, state) = match recorded {
         Some(run) if run.state.gives_back() => (run.changed, RunState::Cancelled),
         // It wrote nothing.
-        Some(run) if run.state.is_final() && run.attempts == 0 => (run.changed, RunState::Done),
+        Some(run) if run.state == RunState::Done && run.attempts == 0 => {
+            (run.changed, RunState::Done)
+        }
         Some(_) => return None,
         None if gated.is_skipped => (event.at, RunState::Cancelled),
         None => return None,

@@ -40,7 +40,7 @@ flow: [{ succeed: fine }]
 name: plain
 event_source: support
 event_type: ticket.SubjectChanged
-when: { current: { in: [a, b] } }
+when: { current: [a, b] }
 flow: [{ succeed: fine }]
 ---
 name: shadowed
@@ -455,7 +455,7 @@ async fn a_rule_that_is_new_matches_events_that_matched_nothing() {
     // Nothing remembers it, so its redelivery is stored again.
     tested.send(&event(3, "other")).await;
     let new = format!(
-        "{SIMPLE}---\nname: new\nevent_source: support\nevent_type: ticket.SubjectChanged\nwhen: {{ ticket.id: {{ at_least: 2 }} }}\nflow:\n- http: {{ url: 'http://{}/x' }}\n",
+        "{SIMPLE}---\nname: new\nevent_source: support\nevent_type: ticket.SubjectChanged\nwhen: {{ ticket.id: {{ gte: 2 }} }}\nflow:\n- http: {{ url: 'http://{}/x' }}\n",
         receiver.address
     );
     let (result, causes) = tested.backtest(&new).await;

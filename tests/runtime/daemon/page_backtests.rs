@@ -55,7 +55,7 @@ async fn a_rule_in_force_and_an_edited_one_are_tried_over_the_last_days() {
     assert!(form.body.contains("formaction=\"/backtests\""), "{}", form.body);
     let edited = telling("tell", receiver.address, "").replace(
         "flow:",
-        "when: { ticket.id: { at_least: 1 } }\nflow:",
+        "when: { ticket.id: { gte: 1 } }\nflow:",
     );
     let fields = form_urlencoded::Serializer::new(String::new())
         .append_pair("rule", &edited)
@@ -67,7 +67,7 @@ async fn a_rule_in_force_and_an_edited_one_are_tried_over_the_last_days() {
     assert_eq!((&counts["gone"], &counts["same"]), (&1.into(), &2.into()), "{changed}");
     assert_eq!(changed["edited"], true);
     let shown = get(&socket, &begun.location).await;
-    for part in ["The edited rule", "Runs that are gone", "ticket.id at_least 1", "expect: no match"] {
+    for part in ["The edited rule", "Runs that are gone", "ticket.id gte 1", "expect: no match"] {
         assert!(shown.body.contains(part), "{part}: {}", shown.body);
     }
     assert_eq!(receiver.count(), 3, "a backtest sends nothing");
