@@ -1,5 +1,5 @@
 //! The page of a backtest, `/backtests/ID`: what a rule would have done over the last 7 days, beside what ran. It is
-//! started from the page Try and from the page of a rule, and goes on in the background.
+//! started from the page Try and from the page of a rule, and continues in the background.
 
 pub mod jobs;
 mod view;
@@ -288,7 +288,7 @@ impl BacktestPage {
                 Some(JobEnd::Failed(why)) => { (prose(why)) "." }
                 Some(JobEnd::Complete(finished)) => {
                     @let coverage = &finished.result.coverage;
-                    b { (number(as_size(coverage.judged()), "event")) " judged" }
+                    b { (number(as_size(coverage.evaluated()), "event")) " evaluated" }
                     @for (count, what) in [
                         (coverage.lost, "lost under load"),
                         (coverage.redacted, "redacted"),

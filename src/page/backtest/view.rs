@@ -58,7 +58,7 @@ fn counts(rule: &RuleComparison) -> Markup {
             div { dt { "Same" } dd { (count(rule.same)) } }
             div { dt { "Kept back by gates" } dd { (count(rule.all_kept_back())) small { "before: " (count(rule.all_kept_back_before())) } } }
             @if rule.redacted + rule.runs_deleted > 0 {
-                div { dt { "Not judged" } dd { (count(rule.redacted + rule.runs_deleted)) } }
+                div { dt { "Not evaluated" } dd { (count(rule.redacted + rule.runs_deleted)) } }
             }
         }
     }

@@ -55,16 +55,16 @@ impl<E: CommittedEvent> CommitOrder<E> {
     }
 
     /// The next event whose turn is certain.
-    pub fn next_certain(&mut self) -> Option<E> {
+    pub fn take_certain(&mut self) -> Option<E> {
         let (received, _) = self.turns.front()?;
         match self.newest.duration_since(*received) > LONGEST_COMMIT {
-            true => self.next(),
+            true => self.take_next(),
             false => None,
         }
     }
 
     /// The next event, after the last one was added.
-    pub fn next(&mut self) -> Option<E> {
+    pub fn take_next(&mut self) -> Option<E> {
         let (_, event) = self.turns.pop_front()?;
         if let Some(event) = event {
             return Some(event);
@@ -106,11 +106,11 @@ mod tests {
         ] {
             order.add(event);
         }
-        assert_eq!(order.next_certain(), None);
+        assert_eq!(order.take_certain(), None);
         order.add(Received(16, None));
-        assert_eq!(order.next_certain(), Some(Received(2, Some(1))));
-        assert_eq!(order.next_certain(), None);
-        let rest: Vec<Received> = std::iter::from_fn(|| order.next()).collect();
+        assert_eq!(order.take_certain(), Some(Received(2, Some(1))));
+        assert_eq!(order.take_certain(), None);
+        let rest: Vec<Received> = std::iter::from_fn(|| order.take_next()).collect();
         let expected = [
             Received(1, None),
             Received(0, Some(2)),

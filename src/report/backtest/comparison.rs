@@ -119,11 +119,6 @@ impl OutcomeTable {
         self.repeats.insert(row, first);
     }
 
-    /// How many outcomes there are: they are what a backtest has in memory.
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
     /// Compares both sides of every rule, in the order of the names. `samples` is how many events of each kind are kept,
     /// `shadow` says how runs in shadow of a rule count, and `is_revived` whether a person started a run that the loop
     /// guard had stopped.

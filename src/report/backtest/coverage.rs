@@ -1,4 +1,4 @@
-//! Counts how much a backtest could judge: nothing is claimed of lost, redacted and deleted events.
+//! Counts how much a backtest could evaluate: nothing is claimed of lost, redacted and deleted events.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,7 +9,7 @@ use flowtrigger_core::config::archive::ArchiveScope;
 /// The numbers of minutes are kept for a week.
 const KEPT_MINUTES: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What was judged, and what was not.
+/// What was evaluated, and what was not.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BacktestCoverage {
     /// Stored events of the time.
@@ -32,7 +32,7 @@ pub struct BacktestCoverage {
 
 impl BacktestCoverage {
     /// Events whose outcome at every rule is known.
-    pub fn judged(&self) -> u64 {
+    pub fn evaluated(&self) -> u64 {
         let unknown = self.redacted + self.unreadable + self.deleted;
         self.events.saturating_sub(unknown)
     }

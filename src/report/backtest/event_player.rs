@@ -101,7 +101,7 @@ impl<'b, 'h> EventPlayer<'b, 'h> {
             for event in page {
                 order.add(event);
             }
-            while let Some(event) = order.next_certain() {
+            while let Some(event) = order.take_certain() {
                 self.play_event(event)?;
             }
             let progress = BacktestProgress {
@@ -113,7 +113,7 @@ impl<'b, 'h> EventPlayer<'b, 'h> {
                 break;
             }
         }
-        while let Some(event) = order.next() {
+        while let Some(event) = order.take_next() {
             self.play_event(event)?;
         }
         if stopped.is_none() {

@@ -106,9 +106,13 @@ impl BacktestReport<'_> {
                 self.sample_text(&rule.name, sign, sample, out)?;
             }
         }
-        let not_judged = rule.redacted + rule.runs_deleted;
-        if not_judged > 0 {
-            writeln!(out, "  {} not judged", number(as_size(not_judged), "event"))?;
+        let not_evaluated = rule.redacted + rule.runs_deleted;
+        if not_evaluated > 0 {
+            writeln!(
+                out,
+                "  {} not evaluated",
+                number(as_size(not_evaluated), "event")
+            )?;
         }
         Ok(())
     }
@@ -148,8 +152,8 @@ impl BacktestReport<'_> {
         let coverage = &self.result.coverage;
         write!(
             out,
-            "judged {}",
-            number(as_size(coverage.judged()), "event")
+            "evaluated {}",
+            number(as_size(coverage.evaluated()), "event")
         )?;
         let mut rest = Vec::new();
         for (count, what) in [
@@ -164,7 +168,7 @@ impl BacktestReport<'_> {
         }
         match rest.is_empty() {
             true => writeln!(out)?,
-            false => writeln!(out, "; {}: not judged", rest.join(", "))?,
+            false => writeln!(out, "; {}: not evaluated", rest.join(", "))?,
         }
         for note in self.notes() {
             writeln!(out, "note: {note}")?;
@@ -238,7 +242,7 @@ impl BacktestReport<'_> {
             "without_runs": self.quiet_rules(),
             "coverage": {
                 "events": coverage.events,
-                "judged": coverage.judged(),
+                "evaluated": coverage.evaluated(),
                 "lost": coverage.lost,
                 "lost_known_since": coverage.lost_known_since,
                 "redacted": coverage.redacted,

@@ -239,7 +239,7 @@ fn assert_unchanged(result: &BacktestResult) {
         assert_eq!((rule.new, rule.gone), (0, 0), "{rule:?}");
         assert_eq!(rule.kept_back, rule.kept_back_before, "{rule:?}");
     }
-    assert_eq!(result.coverage.judged(), result.coverage.events);
+    assert_eq!(result.coverage.evaluated(), result.coverage.events);
 }
 
 /// How many events an environment variable asks for.

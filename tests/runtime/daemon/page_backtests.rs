@@ -47,16 +47,21 @@ async fn a_rule_in_force_and_an_edited_one_are_tried_over_the_last_days() {
     let begun = post(&socket, "/backtests", "from=tell").await;
     let same = ended(&socket, &begun).await;
     assert_eq!(same["error"], Value::Null, "{same}");
-    assert_eq!((&same["edited"], &same["rule"]), (&false.into(), &"tell".into()));
+    assert_eq!(
+        (&same["edited"], &same["rule"]),
+        (&false.into(), &"tell".into())
+    );
     assert_eq!(same["result"]["changed"], false, "{same}");
     assert_eq!(same["result"]["rules"][0]["same"], 3, "{same}");
     // The edited rule is posted with the form of Try.
     let form = get(&socket, "/try?rule=tell").await;
-    assert!(form.body.contains("formaction=\"/backtests\""), "{}", form.body);
-    let edited = telling("tell", receiver.address, "").replace(
-        "flow:",
-        "when: { ticket.id: { gte: 1 } }\nflow:",
+    assert!(
+        form.body.contains("formaction=\"/backtests\""),
+        "{}",
+        form.body
     );
+    let edited = telling("tell", receiver.address, "")
+        .replace("flow:", "when: { ticket.id: { gte: 1 } }\nflow:");
     let fields = form_urlencoded::Serializer::new(String::new())
         .append_pair("rule", &edited)
         .append_pair("from", "tell")
@@ -64,10 +69,19 @@ async fn a_rule_in_force_and_an_edited_one_are_tried_over_the_last_days() {
     let begun = post(&socket, "/backtests", &fields).await;
     let changed = ended(&socket, &begun).await;
     let counts = &changed["result"]["rules"][0];
-    assert_eq!((&counts["gone"], &counts["same"]), (&1.into(), &2.into()), "{changed}");
+    assert_eq!(
+        (&counts["gone"], &counts["same"]),
+        (&1.into(), &2.into()),
+        "{changed}"
+    );
     assert_eq!(changed["edited"], true);
     let shown = get(&socket, &begun.location).await;
-    for part in ["The edited rule", "Runs that are gone", "ticket.id gte 1", "expect: no match"] {
+    for part in [
+        "The edited rule",
+        "Runs that are gone",
+        "ticket.id gte 1",
+        "expect: no match",
+    ] {
         assert!(shown.body.contains(part), "{part}: {}", shown.body);
     }
     assert_eq!(receiver.count(), 3, "a backtest sends nothing");

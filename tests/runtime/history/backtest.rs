@@ -1,4 +1,4 @@
-//! `backtest` on a folder without a daemon: text, JSON, exit codes and expectations, ticks, and what is not judged.
+//! `backtest` on a folder without a daemon: text, JSON, exit codes and expectations, ticks, and what is not evaluated.
 
 use flowtrigger_core::event::Event;
 use flowtrigger_core::path::Path;
@@ -51,7 +51,7 @@ fn unchanged_rules_have_the_runs_that_ran() {
         "backtest from 2026-01-05T00:00:00Z to 2026-01-12T00:00:00Z, compared with what ran\n\
          note-calm  1 run, as before\n\
          page-urgent  4 runs, as before\n\
-         judged 5 events\n"
+         evaluated 5 events\n"
     );
     // That week is long ago.
     assert!(notes.contains("may be deleted"), "{notes}");
@@ -118,7 +118,7 @@ fn expectations_decide_the_exit_code() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("expected.yaml");
     let typo = RULES.replace("has: vip", "has: vipp");
-    let mut check = |text: &str, rules: &str| {
+    let check = |text: &str, rules: &str| {
         std::fs::write(&file, text).expect("a file");
         backtest(
             &week(),
@@ -171,7 +171,7 @@ fn other_rules_are_compared_over_the_same_events() {
 }
 
 #[test]
-fn redacted_events_and_deleted_runs_are_not_judged() {
+fn redacted_events_and_deleted_runs_are_not_evaluated() {
     let data = week();
     let rules = data.revision(&[("rules/page.yaml", RULES)], "", "2026-01-02T00:00:00Z");
     let add = |event: &Event, time: &str| data.event(event, time, &rules, 0);
@@ -196,10 +196,10 @@ fn redacted_events_and_deleted_runs_are_not_judged() {
     assert_eq!((&page["before"], &page["after"]), (&4.into(), &4.into()));
     let coverage = &answer["coverage"];
     assert_eq!(
-        (&coverage["events"], &coverage["judged"]),
+        (&coverage["events"], &coverage["evaluated"]),
         (&7.into(), &5.into())
     );
-    // `note-calm` does not read the tags, and is judged on all of them.
+    // `note-calm` does not read the tags, and is evaluated on all of them.
     assert_eq!(answer["rules"][0]["redacted"], 0);
 }
 
@@ -217,7 +217,7 @@ fn lost_events_are_counted() {
     let said = backtest(&data, RULES, &[]);
     assert!(
         said.out
-            .contains("judged 5 events; 12 lost under load: not judged"),
+            .contains("evaluated 5 events; 12 lost under load: not evaluated"),
         "{said:?}"
     );
 }

@@ -93,11 +93,11 @@ fn rule() -> Value {
         )
         .with(
             "redacted",
-            count("Events that are not judged: the rule reads a redacted field of them."),
+            count("Events that are not evaluated: the rule reads a redacted field of them."),
         )
         .with(
             "runs_deleted",
-            count("Events that are not judged: retention deleted their runs."),
+            count("Events that are not evaluated: retention deleted their runs."),
         )
         .with("samples", samples)
         .object("The runs of a rule.")
@@ -180,7 +180,7 @@ fn coverage() -> Value {
     Keys::new()
         .with("events", count("Stored events of the time."))
         .with(
-            "judged",
+            "evaluated",
             count("Events whose outcome is known at every rule."),
         )
         .with(
@@ -210,7 +210,7 @@ fn coverage() -> Value {
             "archive_is_off",
             flag("Whether events that match no rule are not archived."),
         )
-        .object("How much was judged. Nothing is claimed of the rest.")
+        .object("How much was evaluated. Nothing is claimed of the rest.")
 }
 
 fn revision() -> Value {
