@@ -27,6 +27,7 @@ long seed=`od -An -N4 -tu4 /dev/urandom`:
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --test core -- flows::
     DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test resilience -- --nocapture crash:: attack::
     ROUNDS=1000 DURABILITY_TESTS_SEED={{ trim(seed) }} cargo test --test resilience -- --nocapture cluster::faults
+    BACKTEST_EVENTS=5000 BACKTEST_SEED={{ trim(seed) }} cargo test --test runtime -- --nocapture daemon::backtest
     OUTAGE_RUNS=10000 cargo test --release --test runtime -- --nocapture outages::an_hour
     cargo test --release -p flowtrigger-core --lib -- --ignored every_clock_change_of_every_zone_is_swept_with_many_expressions
     just questions
@@ -75,6 +76,8 @@ schema:
     cargo run --quiet -- schema --of status > schema/status.schema.json
     cargo run --quiet -- schema --of reload > schema/reload.schema.json
     cargo run --quiet -- schema --of test-results > schema/test-results.schema.json
+    cargo run --quiet -- schema --of backtest > schema/backtest.schema.json
+    cargo run --quiet -- schema --of expected-runs > schema/expected-runs.schema.json
 
 # Build the Debian package in target/debian. Needs cargo-deb.
 deb profile="dist":
