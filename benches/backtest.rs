@@ -103,6 +103,7 @@ fn main() {
             now: end,
             rules: Vec::new(),
             samples: 3,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
         };
         let base = BacktestBase::WhatRan;
         let result = execute(&history, &book, base, scope, &mut |_| {

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use clap::builder::RangedU64ValueParser;
 use jiff::Timestamp;
@@ -169,6 +170,7 @@ impl Args {
             now,
             rules: self.rule.clone(),
             samples: self.samples,
+            threads: thread::available_parallelism().map_or(1, usize::from),
         })
     }
 

@@ -208,6 +208,7 @@ mod tests {
                 now,
                 rules: Vec::new(),
                 samples: 3,
+                threads: 1,
             },
             rule: rule.into(),
             is_edited: false,

@@ -81,6 +81,8 @@ pub async fn begin<A: AdminApi>(
             now: request.now,
             rules: vec![rule.clone()],
             samples: SAMPLES,
+            // The daemon keeps the other cores.
+            threads: 1,
         },
         rule,
         is_edited,

@@ -1,7 +1,7 @@
-//! Evaluates pages of stored events on all cores, and returns them in their order.
+//! Evaluates pages of stored events on several threads, and returns them in their order.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, Scope};
+use std::thread::Scope;
 
 use crate::report::backtest::archive_reader::StoredEventText;
 use crate::report::backtest::evaluated_event::ArchivedEvaluation;
@@ -29,9 +29,9 @@ impl EvaluationPool {
     pub fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         sides: &'scope [RuleSide<'scope>],
+        count: usize,
     ) -> Self {
-        let count = thread::available_parallelism().map_or(1, usize::from);
-        let threads = (0..count).map(|_| {
+        let threads = (0..count.max(1)).map(|_| {
             let (pages, inbox) = sync_channel::<Vec<StoredEventText>>(PAGES_PER_THREAD);
             let (outbox, evaluated) = sync_channel(PAGES_PER_THREAD);
             scope.spawn(move || {

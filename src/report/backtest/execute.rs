@@ -31,6 +31,8 @@ pub struct BacktestScope {
     pub rules: Vec<String>,
     /// New and gone runs of each rule that are kept as samples.
     pub samples: usize,
+    /// Threads that evaluate events.
+    pub threads: usize,
 }
 
 impl BacktestScope {
@@ -111,7 +113,7 @@ pub fn execute(
     let begin = warm_up(&sides, scope.since);
     let player = EventPlayer::new(history, (&sides, base), &scope, begin)?;
     let played = thread::scope(|threads| {
-        let pool = EvaluationPool::start(threads, &sides);
+        let pool = EvaluationPool::start(threads, &sides, scope.threads);
         player.play(pool, on_progress)
     })?;
     let PlayedEvents {

@@ -173,6 +173,7 @@ impl Tested {
                 now,
                 rules: Vec::new(),
                 samples: 5,
+                threads: 2,
             };
             let result = execute(&*history, &book, base, scope, &mut |_| {
                 ControlFlow::<StopReason>::Continue(())
