@@ -23,6 +23,7 @@ ci:
 long seed=`od -An -N4 -tu4 /dev/urandom`:
     @echo "seed {{ trim(seed) }}"
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test core -- conditions:: hostile_input:: matching::
+    PROPTEST_RNG_SEED={{ trim(seed) }} PROOF_PAIRS=10000000 cargo test --release --test core -- --nocapture analysis::
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --test core -- flows::
     DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test resilience -- --nocapture crash:: attack::
@@ -68,6 +69,7 @@ schema:
     cargo run --quiet -- schema --of events > schema/events.schema.json
     cargo run --quiet -- schema --of dry-run > schema/dry-run.schema.json
     cargo run --quiet -- schema --of check > schema/check.schema.json
+    cargo run --quiet -- schema --of diff > schema/diff.schema.json
     cargo run --quiet -- schema --of pause > schema/pause.schema.json
     cargo run --quiet -- schema --of push > schema/push.schema.json
     cargo run --quiet -- schema --of backup > schema/backup.schema.json

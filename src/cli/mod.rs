@@ -9,6 +9,7 @@ mod convert;
 mod daemon;
 mod daemon_state;
 mod deliveries;
+mod diff;
 mod dry_run;
 mod events;
 mod exit;
@@ -79,6 +80,7 @@ enum Command {
     Run(run::Args),
     DryRun(dry_run::Args),
     Check(check::Args),
+    Diff(diff::Args),
     Test(test::Args),
     Backtest(backtest::Args),
     Events(events::Args),
@@ -169,6 +171,7 @@ impl Command {
             Command::Run(args) => run::run(args, global, out),
             Command::DryRun(args) => dry_run::run(args, global, out),
             Command::Check(args) => check::run(args, global, out),
+            Command::Diff(args) => diff::run(args, global, out),
             Command::Test(args) => test::run(args, global, out),
             Command::Backtest(args) => backtest::run(args, global, out),
             Command::Events(args) => events::run(args, global, out),
@@ -204,6 +207,7 @@ impl Command {
             Command::Init(_)
             | Command::DryRun(_)
             | Command::Check(_)
+            | Command::Diff(_)
             | Command::Test(_)
             | Command::Backtest(_)
             | Command::Events(_)

@@ -60,7 +60,9 @@ pub use reloads::ReloadActivity;
 pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
 pub use rulebook::policy::check_rules;
 pub use rulebook::secrets;
-pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
+pub use rulebook::{
+    ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths, is_rule_file,
+};
 pub use runner::performer::{Perform, ReloadablePerformer};
 pub use runner::report::{RunReport, StepReport};
 pub use store_location::store_location;

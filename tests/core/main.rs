@@ -1,6 +1,7 @@
 //! Tests of the pure core: events, conditions, matching, flows, bundles, conversion and diagnostics, all in
 //! this process.
 
+mod analysis;
 mod bundle_event_types;
 mod bundle_runs;
 mod bundles;

@@ -8,6 +8,8 @@
 
 #![warn(missing_docs)]
 
+#[doc(hidden)]
+pub mod analysis;
 pub mod api;
 pub(crate) mod bundle;
 #[doc(hidden)]

@@ -2,6 +2,7 @@
 //! The other commands load whatever passes it.
 
 mod listeners;
+mod prove;
 mod tls_files;
 mod unset_secrets;
 
@@ -28,9 +29,10 @@ const AFTER_HELP: &str = "\
 Examples:
   flowtrigger check
   flowtrigger check rules/escalate-urgent.yaml
+  flowtrigger check --prove                           rules that never match, cover each other or conflict
   flowtrigger check --format json | jq -r '.diagnostics[] | \"\\(.file):\\(.line) \\(.message)\"'
 
-Exit codes: 0 no errors (warnings are allowed), 3 there are errors.";
+Exit codes: 0 no errors (warnings are allowed), 1 `--prove` found something, 3 there are errors.";
 
 /// Report all problems in rules and configuration.
 #[derive(Debug, clap::Args)]
@@ -39,28 +41,44 @@ pub struct Args {
     /// Folder of rule files, or one rule file. Default: `--rules`.
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
+    /// Also prove what holds for all events: rules that never match, cover each other, conflict or start each other.
+    #[arg(long)]
+    prove: bool,
     /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
-    let loaded = read(&global.rulebook_paths(args.path.as_deref()));
+    let mut loaded = read(&global.rulebook_paths(args.path.as_deref()));
+    let proofs = match args.prove {
+        true => prove::analyse(&mut loaded),
+        false => None,
+    };
     match args.format {
         Format::Text => {
             diagnostics::text(out, &loaded.rulebook.files, &loaded.diagnostics)?;
+            if let Some(proofs) = &proofs {
+                prove::print(out, proofs)?;
+            }
             writeln!(out, "{}", summary(&loaded))?;
             if let Some(limit) = mode_cap::sentence(&loaded.rulebook.config) {
                 writeln!(out, "{}", plain(&limit))?;
             }
         }
         Format::Json => {
-            writeln!(out, "{:#}", json(&loaded))?;
+            let mut answer = json(&loaded);
+            if let Some(proofs) = &proofs {
+                answer["proofs"] = prove::json(proofs, &loaded);
+            }
+            writeln!(out, "{answer:#}")?;
         }
     }
-    Ok(match loaded.diagnostics.has_errors() {
-        true => Exit::Invalid,
-        false => Exit::Fine,
+    let has_findings = proofs.is_some_and(|proofs| !proofs.findings.is_empty());
+    Ok(match (loaded.diagnostics.has_errors(), has_findings) {
+        (true, _) => Exit::Invalid,
+        (false, true) => Exit::Negative,
+        (false, false) => Exit::Fine,
     })
 }
 

@@ -68,6 +68,8 @@ enum SchemaKind {
     DryRun,
     /// The output of `check --format json`.
     Check,
+    /// The output of `diff --format json`.
+    Diff,
     /// The output of `status --format json`.
     Status,
     /// The output of `pause --format json` and `resume --format json`.
@@ -107,6 +109,7 @@ impl SchemaKind {
             SchemaKind::Schedule => answers::schedule(),
             SchemaKind::DryRun => answers::dry_run(),
             SchemaKind::Check => answers::check(),
+            SchemaKind::Diff => answers::diff(),
             SchemaKind::Status => answers::status(),
             SchemaKind::Pause => answers::pause(),
             SchemaKind::Reload => answers::reload(),

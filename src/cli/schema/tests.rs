@@ -80,6 +80,7 @@ fn the_committed_schemas_are_current() {
             SchemaKind::Schedule => "schedule",
             SchemaKind::DryRun => "dry-run",
             SchemaKind::Check => "check",
+            SchemaKind::Diff => "diff",
             SchemaKind::Status => "status",
             SchemaKind::Pause => "pause",
             SchemaKind::Reload => "reload",

@@ -98,6 +98,14 @@ fn entries(folder: &Path) -> io::Result<Vec<(PathBuf, FileType)>> {
     Ok(entries)
 }
 
+/// Whether a file in a rules folder is one of rules, by its name and those of its folders.
+pub fn is_rule_file(path: &Path) -> bool {
+    let is_hidden = |part: &std::ffi::OsStr| part.to_string_lossy().starts_with('.');
+    let mut found = RuleFiles::default();
+    sort_in(path.to_owned(), &mut found);
+    !found.rules.is_empty() && !path.iter().any(|part| part != "." && part != ".." && is_hidden(part))
+}
+
 fn sort_in(path: PathBuf, found: &mut RuleFiles) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match stem(&name) {

@@ -19,6 +19,7 @@ use crate::action::secret::MissingSecret;
 use crate::engine::metrics::process_memory;
 use crate::store::PushedHead;
 use endpoints::Endpoints;
+pub use folder::is_rule_file;
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
 use flowtrigger_core::config::schedules::calendar;

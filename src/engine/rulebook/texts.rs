@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{LoadedRulebook, Rulebook, RulebookPaths};
-use crate::store::{PushedHead, PushedRevision};
+use crate::store::{PushedHead, PushedRevision, PushedTexts};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::schedules::calendar;
 use flowtrigger_core::diagnostic::{Diagnostics, FileId, Files};
@@ -45,6 +45,23 @@ impl RulebookPaths {
             },
             ..loaded
         }
+    }
+}
+
+impl RulebookPaths {
+    /// Loads rules and configuration from texts, and reports every mistake in them.
+    pub fn read_texts(&self, texts: &PushedTexts) -> LoadedRulebook {
+        let mut files = Files::default();
+        let mut diagnostics = Diagnostics::default();
+        let (name, text) = &texts.config;
+        let id = files.add(Arc::clone(name), Arc::clone(text));
+        let calendars = calendar::from_texts(&texts.calendars, &mut files);
+        let config = self.parse_config(id, &calendars, &files, &mut diagnostics);
+        let texts = texts.files.iter();
+        let rule_files: Vec<FileId> = texts
+            .map(|(name, text)| files.add(Arc::clone(name), Arc::clone(text)))
+            .collect();
+        Self::compile(config, files, rule_files, diagnostics, None)
     }
 }
 

@@ -54,7 +54,8 @@ pub const CORE: &[Layer] = &[
         ],
     ),
     layer(&["compile"]),
-    layer_except(&["convert"], &["compile"]),
+    layer(&["analysis"]),
+    layer_except(&["convert"], &["compile", "analysis"]),
     // What `lib.rs` re-exports for other programs.
     layer(&["api"]),
 ];

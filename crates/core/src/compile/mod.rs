@@ -5,6 +5,7 @@ pub(crate) mod cache;
 pub(crate) mod compiler;
 pub(crate) mod event_pattern;
 mod every;
+pub(crate) mod guarded_request;
 pub mod flow;
 pub(crate) mod gates;
 pub(crate) mod rule;

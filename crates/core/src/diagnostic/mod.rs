@@ -119,6 +119,18 @@ pub enum Code {
     SecretInFile,
     /// A rule whose action causes an event that the same rule matches.
     StartsItself,
+    /// A rule whose condition no event fulfils.
+    NeverMatches,
+    /// A rule whose condition every event of its types fulfils.
+    AlwaysMatches,
+    /// A test without which a rule matches the same events.
+    WithoutEffect,
+    /// A rule that matches only events that another one matches, and does the same.
+    Subsumed,
+    /// Rules that write different values to one field for one event.
+    ConflictingWrites,
+    /// Rules whose actions cause events that the others match.
+    StartEachOther,
     /// Flows that call each other in a cycle.
     RunsItself,
     /// A step that waits for an answer, whose link no earlier step sends.

@@ -1,7 +1,7 @@
 //! Matches event types by name or by family.
 
 /// The event types that a rule listens to: one by name, or a family.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TypePattern {
     Name(String),
     /// `ticket.*`, kept with its dot: `ticket.`. Empty for `*`.

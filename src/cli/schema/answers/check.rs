@@ -15,8 +15,14 @@ pub fn schema() -> Value {
             "diagnostics",
             list(part("diagnostic"), "Every problem, by file and line."),
         )
+        .may_have("proofs", part("proofs"))
         .object("What `check` found.");
-    let parts = json!({"answer": answer, "diagnostic": parts::diagnostic()});
+    let parts = json!({
+        "answer": answer,
+        "diagnostic": parts::diagnostic(),
+        "proofs": parts::proofs(),
+        "example": parts::example(),
+    });
     document(
         "The output of `flowtrigger check --format json`",
         &["answer"],

@@ -1,10 +1,11 @@
-//! The schemas of the JSON that commands print: `why`, `runs`, `run`, `dry-run`, `send`, `events`, `schedule`, `check`, `status`,
+//! The schemas of the JSON that commands print: `why`, `runs`, `run`, `dry-run`, `send`, `events`, `schedule`, `check`, `diff`, `status`,
 //! `reload`, `push`, `move`, `backup`, `restore`, `pause`, `resume`, `test` and `backtest`. No key of ours may be missing or added
 //! without a change here: tests validate the output of all of them.
 
 mod backtest;
 mod backup;
 mod check;
+mod diff;
 mod dry_run;
 mod events;
 mod exchange;
@@ -29,6 +30,7 @@ use crate::report::render::document::JSON_VERSION;
 pub use backtest::schema as backtest;
 pub use backup::{backup, restore};
 pub use check::schema as check;
+pub use diff::schema as diff;
 pub use dry_run::schema as dry_run;
 pub use events::schema as events;
 pub use move_store::schema as move_store;

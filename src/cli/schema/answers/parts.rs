@@ -216,6 +216,53 @@ pub fn diagnostic() -> Value {
         .object("One problem with its place.")
 }
 
+/// An event that proves a statement.
+pub fn example() -> Value {
+    let value = Keys::new()
+        .with("path", text("The field."))
+        .may_have("value", any("Its value."))
+        .may_have("absent", flag("`true` if the event does not have the field."))
+        .object("One field of the event that the rules read.");
+    Keys::new()
+        .with("source", text("`event_source` in rules."))
+        .with("type", text("The event type."))
+        .with("values", list(value, "The fields that the rules read."))
+        .with("payload", any("A payload that decodes to the event; null if no documented format has such an event."))
+        .object("An event that proves it; the evaluation confirmed it.")
+}
+
+/// What `check --prove` found.
+pub fn proofs() -> Value {
+    let place = || {
+        Keys::new()
+            .with("file", text("The file."))
+            .with("line", count("The line, from 1."))
+            .with("column", count("The column, from 1."))
+            .object("A place.")
+    };
+    let finding = Keys::new()
+        .with("code", text("The kind of the finding, as in `diagnostics`."))
+        .with("rule", text("The rule."))
+        .with("others", list(text("A rule."), "The other rules that it is about."))
+        .with("at", place())
+        .with("related", list(place(), "The other places that prove it."))
+        .with("message", text("What was found."))
+        .with("help", text("What to write."))
+        .with("events", list(part("example"), "Events that prove it."))
+        .object("A proven statement.");
+    let undecided = Keys::new()
+        .with("rule", text("The rule."))
+        .with("question", text("What is not decided."))
+        .with("why", text("Why."))
+        .object("A rule about which not everything is decided.");
+    Keys::new()
+        .with("rules", count("Rules that were analysed."))
+        .with("findings", list(finding, "The findings, by file and line."))
+        .with("undecided", list(undecided, "What is not decided."))
+        .with("not_compared", count("Pairs of rules that were too many to compare."))
+        .object("What `--prove` found.")
+}
+
 /// A request, as `deliveries` prints it.
 pub fn request() -> Value {
     let mut schema = crate::report::deliveries::json::request_schema();

@@ -7,6 +7,7 @@ pub(crate) mod written_fields;
 
 use serde_json::{Value, json};
 
+use crate::compile::guarded_request::guarded_requests;
 use crate::compile::self_trigger::written_fields::FieldWrites;
 use crate::compile::write_targets;
 use crate::config::Config;
@@ -18,7 +19,7 @@ use crate::event::catalogue::event_type::FieldLookup;
 use crate::event::catalogue::write_effects::WriteEffect;
 use crate::event::type_pattern::TypePattern;
 use crate::flow::call::HttpTemplate;
-use crate::flow::step::{Action, Flow, Step};
+use crate::flow::step::Step;
 use crate::gate::GateKind;
 use crate::language::condition::evaluate::Truth;
 use crate::language::condition::{Condition, Polarity, Predicate};
@@ -31,64 +32,16 @@ pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
     if rule.event_source != "support" || rule.mode == Mode::Disabled || runs_once(rule) {
         return;
     }
-    let mut check = SelfTriggerCheck {
-        rule,
-        config,
-        diagnostics,
-    };
-    // The order of a bundle's states does not show which conditions hold at a state.
-    if !rule.flow.is_from_bundle() {
-        check.flow(&rule.flow, vec![&rule.when]);
-    }
-}
-
-/// Visits a rule's steps with the conditions that hold at each.
-struct SelfTriggerCheck<'s> {
-    rule: &'s Rule,
-    config: &'s Config,
-    diagnostics: &'s mut Diagnostics,
-}
-
-impl<'s> SelfTriggerCheck<'s> {
-    fn flow<'f>(&mut self, flow: &'f Flow, mut guards: Vec<&'f Condition>) {
-        for step in &flow.steps {
-            self.step(step, &mut guards);
-        }
-        if let Some(caught) = &flow.catch {
-            self.flow(caught, guards);
-        }
-    }
-
-    fn step<'f>(&mut self, step: &'f Step, guards: &mut Vec<&'f Condition>) {
-        if let Action::When(guard) = &step.action {
-            guards.push(guard);
-        }
-        if let Some(http) = step.action.request() {
-            self.http(step, http, guards);
-        }
-        for inner in step.action.inner_flows() {
-            if !inner.flow.is_from_bundle() {
-                let mut guards = guards.clone();
-                guards.extend(inner.when);
-                self.flow(inner.flow, guards);
-            }
-        }
-        // The target of a bundle's catcher is a step of the flow and is visited there.
-        if let Some(caught) = step.catch.as_ref().and_then(|catch| catch.then.flow()) {
-            self.flow(caught, guards.clone());
-        }
-    }
-
-    fn http(&mut self, step: &Step, http: &HttpTemplate, guards: &[&Condition]) {
-        if let Some(written) = triggering_write(self.rule, http, guards, self.config) {
-            let warning = warning(step, http, written, self.config);
-            self.diagnostics.push(warning);
+    for request in guarded_requests(rule) {
+        let written = triggering_write(rule, request.http, &request.guards, config);
+        if let Some(written) = written {
+            diagnostics.push(warning(request.step, request.http, written, config));
         }
     }
 }
 
 /// Whether a `dedupe` stops a rule that triggers itself.
-fn runs_once(rule: &Rule) -> bool {
+pub fn runs_once(rule: &Rule) -> bool {
     rule.gates.iter().any(|gate| gate.kind == GateKind::Dedupe)
 }
 
@@ -125,11 +78,12 @@ fn triggering_write(
 }
 
 /// The change that a request makes, as its event would describe it.
-struct PredictedChange<'a> {
-    rule: &'a Rule,
-    written: &'static WriteEffect,
-    request: &'a FieldWrites<'a>,
-    catalogue: &'a Catalogue,
+pub struct PredictedChange<'a> {
+    /// The rule that the event may start.
+    pub rule: &'a Rule,
+    pub written: &'static WriteEffect,
+    pub request: &'a FieldWrites<'a>,
+    pub catalogue: &'a Catalogue,
 }
 
 /// The value at a path of that event.
@@ -143,7 +97,7 @@ enum PredictedValue {
 
 impl PredictedChange<'_> {
     /// Whether the request writes the field, and not just its current value.
-    fn is_change(&self) -> bool {
+    pub fn is_change(&self) -> bool {
         match self.field(&self.written.writes) {
             None => false,
             Some(JsonTemplate::Field(path)) => path.text != "current",
@@ -163,7 +117,7 @@ impl PredictedChange<'_> {
 
     /// Whether the event of the change may satisfy a condition. An unknown value counts as not: it may be
     /// how the author excludes own changes.
-    fn may_pass(&self, condition: &Condition) -> bool {
+    pub fn may_pass(&self, condition: &Condition) -> bool {
         match condition {
             Condition::All(parts) => parts.iter().all(|part| self.may_pass(part)),
             Condition::Any(parts) => parts.iter().any(|part| self.may_pass(part)),
@@ -202,6 +156,14 @@ impl PredictedChange<'_> {
         };
         let field = known.map(|known| known.field(path));
         matches!(field, Some(FieldLookup::Unknown { .. }))
+    }
+
+    /// The value that the event certainly has at a path.
+    pub fn known_value(&self, path: &str) -> Option<Value> {
+        match self.value_at(path, Polarity::Positive) {
+            PredictedValue::Value(value) => Some(value),
+            PredictedValue::Unknown | PredictedValue::Unchanged => None,
+        }
     }
 
     fn value_at(&self, path: &str, polarity: Polarity) -> PredictedValue {

@@ -241,6 +241,14 @@ impl Operands {
     pub fn values<'s>(&'s self, scope: &'s Scope<'_>) -> impl Iterator<Item = Value> + 's {
         self.0.iter().filter_map(|operand| operand.value(scope))
     }
+
+    /// Returns the values that are written in the rule.
+    pub fn literals(&self) -> impl Iterator<Item = &Value> {
+        self.0.iter().filter_map(|operand| match operand {
+            Operand::Literal(value) => Some(value),
+            Operand::Path(_) => None,
+        })
+    }
 }
 
 /// Parses one item of a list. A variable whose value is a list becomes one operand for each element.

@@ -50,6 +50,11 @@ impl OrderComparison {
         })
     }
 
+    /// Returns how it orders texts.
+    pub fn text_order(&self) -> &TextOrder {
+        &self.text_order
+    }
+
     /// Creates a comparison that compares only values of one kind, without conversion.
     pub fn of_kind(kind: ValueKind, relation: OrderRelation, operand: Operand) -> Self {
         let text_order = TextOrder {

@@ -42,7 +42,7 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &JsonTemplate)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &JsonTemplate)> {
         self.keys.iter().zip(&self.values)
     }
 }

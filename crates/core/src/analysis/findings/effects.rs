@@ -1,0 +1,145 @@
+//! Compares what two rules do, without their conditions: mode, gates, lane, variables, steps and named flows.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::diagnostic::Diagnostics;
+use crate::document;
+use crate::rule::Rule;
+
+/// The keys that say when a rule matches, or that only describe it.
+const NOT_EFFECTS: [&str; 7] = [
+    "name",
+    "description",
+    "when",
+    "event_source",
+    "event_type",
+    "tests",
+    "sequence",
+];
+
+/// A key whose value differs between two versions of a rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangedEffect {
+    /// `flow`, `dedupe`, or the name of a step: `flow.page`.
+    pub key: String,
+    /// As written; `None` if the key is not there.
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
+/// Returns the effects of a rule as written. `None` for a rule of a bundle, whose effects are not a mapping of keys.
+pub fn effects(rule: &Rule) -> Option<Map<String, Value>> {
+    if rule.version.picked().is_some() {
+        return None;
+    }
+    let mut keys = written(rule);
+    for key in NOT_EFFECTS {
+        keys.shift_remove(key);
+    }
+    for part in rule.version.parts() {
+        let name = format!("named flow in {}", part.file);
+        keys.insert(name, Value::from(part.text.trim()));
+    }
+    Some(keys)
+}
+
+fn written(rule: &Rule) -> Map<String, Value> {
+    let ignored = &mut Diagnostics::default();
+    let document = document::read_chunk(rule.at.file, &rule.version.chunk(), ignored);
+    match document.map(|node| node.to_json()) {
+        Some(Value::Object(keys)) => keys,
+        Some(_) | None => Map::new(),
+    }
+}
+
+/// Whether two rules do the same with an event that both match. A template can read the name of its rule.
+pub fn is_equal(first: &Rule, second: &Rule) -> bool {
+    let (Some(a), Some(b)) = (effects(first), effects(second)) else {
+        return false;
+    };
+    let reads_name = |keys: &Map<String, Value>| {
+        let text = Value::Object(keys.clone()).to_string();
+        text.contains("rule.") || text.contains("run.")
+    };
+    a == b && !reads_name(&a)
+}
+
+/// Returns the keys whose values differ, and of a flow the steps.
+pub fn changed_effects(before: &Rule, after: &Rule) -> Vec<ChangedEffect> {
+    let (Some(old), Some(new)) = (effects(before), effects(after)) else {
+        let is_same = before.version.document().trim() == after.version.document().trim();
+        let changed = (!is_same).then(|| ChangedEffect {
+            key: "bundle".into(),
+            before: None,
+            after: None,
+        });
+        return changed.into_iter().collect();
+    };
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let mut changed = Vec::new();
+    for key in keys {
+        match (old.get(key), new.get(key)) {
+            (a, b) if a == b => {}
+            (Some(Value::Array(a)), Some(Value::Array(b))) if key == "flow" => {
+                changed.extend(changed_steps(a, b));
+            }
+            (a, b) => changed.push(ChangedEffect {
+                key: key.clone(),
+                before: a.cloned(),
+                after: b.cloned(),
+            }),
+        }
+    }
+    changed
+}
+
+/// Compares steps by their names, or by their numbers if they have none.
+fn changed_steps(before: &[Value], after: &[Value]) -> Vec<ChangedEffect> {
+    let named = |steps: &[Value]| -> Vec<(String, Value)> {
+        let numbered = steps.iter().enumerate();
+        let named = numbered.map(|(number, step)| {
+            let name = step.get("name").and_then(Value::as_str);
+            let name = name.map_or_else(|| (number + 1).to_string(), str::to_owned);
+            (format!("flow.{name}"), step.clone())
+        });
+        named.collect()
+    };
+    let (old, new) = (named(before), named(after));
+    let find = |steps: &[(String, Value)], key: &String| {
+        let mut steps = steps.iter();
+        let found = steps.find(|(name, _)| name == key);
+        found.map(|(_, step)| step.clone())
+    };
+    let mut changed = Vec::new();
+    for (key, step) in &old {
+        let other = find(&new, key);
+        if other.as_ref() != Some(step) {
+            changed.push(ChangedEffect {
+                key: key.clone(),
+                before: Some(step.clone()),
+                after: other,
+            });
+        }
+    }
+    let added = new.iter().filter(|(key, _)| find(&old, key).is_none());
+    changed.extend(added.map(|(key, step)| ChangedEffect {
+        key: key.clone(),
+        before: None,
+        after: Some(step.clone()),
+    }));
+    let order = |steps: &[(String, Value)], others: &[(String, Value)]| -> Vec<String> {
+        let common = steps.iter().filter(|(key, _)| find(others, key).is_some());
+        common.map(|(key, _)| key.clone()).collect()
+    };
+    let (first, second) = (order(&old, &new), order(&new, &old));
+    if first != second {
+        changed.push(ChangedEffect {
+            key: "flow order".into(),
+            before: Some(first.into()),
+            after: Some(second.into()),
+        });
+    }
+    changed
+}
