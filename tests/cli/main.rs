@@ -9,6 +9,7 @@ mod hostile_text;
 mod init;
 mod man;
 mod many_rules;
+mod mutants;
 mod replay;
 mod senders;
 mod shared_store;

@@ -17,6 +17,7 @@ mod jsonpath_conformance;
 mod many_rules;
 mod matching;
 mod mistakes;
+mod mutants;
 mod scheduled_gates;
 mod suggestions;
 mod yaml_conformance;

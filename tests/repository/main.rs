@@ -11,6 +11,7 @@ mod fuzz;
 mod layering;
 mod log_lines;
 mod monitoring;
+mod mutants;
 mod readme;
 mod rules;
 mod senders;

@@ -41,6 +41,8 @@ pub mod loop_guard;
 #[doc(hidden)]
 pub mod matching;
 #[doc(hidden)]
+pub mod mutation;
+#[doc(hidden)]
 pub mod number;
 #[doc(hidden)]
 pub mod path;

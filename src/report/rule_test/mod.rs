@@ -2,12 +2,16 @@
 
 mod check_names;
 pub mod coverage;
+pub mod entry_text;
 pub mod expectation;
+pub mod mocks;
+pub mod mutants;
 mod not_reached;
 pub mod of_rules;
 pub mod result;
 pub mod run_test;
 pub mod sent_call;
+pub mod sent_calls;
 pub mod step_names;
 pub mod suite;
 mod timeline;

@@ -21,13 +21,15 @@ use flowtrigger_core::config::integrations::SimulatedSettings;
 use flowtrigger_core::diagnostic::Files;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::flow::decide::RunInput;
-use flowtrigger_core::flow::simulate::simulate;
+use flowtrigger_core::flow::simulate::{Mocks, Simulation, simulate};
 use flowtrigger_core::gate::GateDecision;
 use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::matching::explain;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::matching::find::MatchScratch;
 use flowtrigger_core::path::Path;
 use flowtrigger_core::path::set::set_described;
+use flowtrigger_core::rule::Rule;
 use flowtrigger_core::rule::test::TestForm;
 use flowtrigger_core::rule::test::entry::{Expected, TestEntry, TestEvent};
 use flowtrigger_core::run::RunState;
@@ -68,30 +70,52 @@ impl<'r> TestRunner<'r> {
     }
 
     pub fn run(&self, case: &TestCase) -> Result<TestOutcome, CommandError> {
-        let mut outcome = TestOutcome::default();
-        let events = match self.events(case)? {
-            Ok(events) => events,
-            Err(line) => {
-                outcome.failure.push(line);
-                return Ok(outcome);
+        match self.events(case)? {
+            Ok(events) => self.play(case, &events),
+            Err(line) => Ok(TestOutcome::failed(line)),
+        }
+    }
+
+    /// Runs a test of a rule that is not in the rulebook, such as a mutant: its condition is evaluated without the index.
+    pub fn run_alone(&self, case: &TestCase) -> Result<TestOutcome, CommandError> {
+        match self.read_events(case) {
+            Ok(events) => {
+                let events = events.into_iter();
+                let events: Vec<_> = events.map(|event| TestedEvent::alone(&case.rule, event)).collect();
+                self.play(case, &events)
             }
-        };
-        for evaluated in &events {
+            Err(line) => Ok(TestOutcome::failed(line)),
+        }
+    }
+
+    /// Compares what happens to evaluated events with what the test expects.
+    pub fn play(&self, case: &TestCase, events: &[TestedEvent]) -> Result<TestOutcome, CommandError> {
+        let mut outcome = TestOutcome::default();
+        for evaluated in events {
             outcome.observed.evaluated(evaluated.explanation.as_ref());
         }
         match &case.test.form {
             TestForm::Single => {
-                for (entry, evaluated) in case.test.entries.iter().zip(&events) {
+                for (entry, evaluated) in case.test.entries.iter().zip(events) {
                     self.single(case, entry, evaluated, &mut outcome);
                 }
             }
             TestForm::Timeline { .. } => {
-                let mut timeline = Timeline::new(case, self)?;
-                self.runtime.block_on(timeline.play(&events))?;
-                timeline.compare(&events, &mut outcome);
+                self.timeline(case, events)?.compare(events, &mut outcome);
             }
         }
         Ok(outcome)
+    }
+
+    /// Plays the events of a test in virtual time.
+    pub fn timeline<'t>(
+        &'t self,
+        case: &'t TestCase,
+        events: &[TestedEvent],
+    ) -> Result<Timeline<'t>, CommandError> {
+        let mut timeline = Timeline::new(case, self)?;
+        self.runtime.block_on(timeline.play(events))?;
+        Ok(timeline)
     }
 
     /// The evaluated events of a test; a line that describes the failure if one cannot be read.
@@ -100,18 +124,9 @@ impl<'r> TestRunner<'r> {
         let mut scratch = MatchScratch::default();
         let mut first = None;
         for entry in &case.test.entries {
-            let input = match event(case, entry, &self.book.config) {
+            let input = match self.input(case, entry, &mut first) {
                 Ok(input) => input,
                 Err(line) => return Ok(Err(line)),
-            };
-            let input = match &case.test.form {
-                TestForm::Single => input,
-                TestForm::Timeline { .. } => {
-                    let mut event = input.into_event(&self.book.config.catalogue);
-                    let first = first.get_or_insert(event.time);
-                    self.set_time(case, entry, *first, &mut event);
-                    InputEvent::Event(Box::new(event))
-                }
             };
             let evaluation = self.book.rules.evaluate(input.as_input(), &mut scratch);
             let evaluation = evaluation.expect("the input was read as an event before");
@@ -126,6 +141,36 @@ impl<'r> TestRunner<'r> {
             });
         }
         Ok(Ok(events))
+    }
+
+    /// The events of a test, not evaluated.
+    pub fn read_events(&self, case: &TestCase) -> Result<Vec<Event>, String> {
+        let mut first = None;
+        let entries = case.test.entries.iter();
+        let events = entries.map(|entry| {
+            let input = self.input(case, entry, &mut first)?;
+            Ok(input.into_event(&self.book.config.catalogue))
+        });
+        events.collect()
+    }
+
+    /// One event of a test. `first` is the time of the first one of a timeline.
+    fn input<'c>(
+        &'c self,
+        case: &'c TestCase,
+        entry: &'c TestEntry,
+        first: &mut Option<Option<Timestamp>>,
+    ) -> Result<InputEvent<'c>, String> {
+        let input = event(case, entry, &self.book.config)?;
+        Ok(match &case.test.form {
+            TestForm::Single => input,
+            TestForm::Timeline { .. } => {
+                let mut event = input.into_event(&self.book.config.catalogue);
+                let first = first.get_or_insert(event.time);
+                self.set_time(case, entry, *first, &mut event);
+                InputEvent::Event(Box::new(event))
+            }
+        })
     }
 
     /// An event happens when it is received, unless its time differs from that of the first event.
@@ -202,24 +247,12 @@ impl<'r> TestRunner<'r> {
         observed: &mut Observed,
     ) -> Vec<String> {
         let rule = &case.rule;
-        let subject = RunInput {
-            event,
-            vars: &rule.vars,
-            error: &Value::Null,
-            locals: &rule.locals_of(event),
-            seed: "",
-            links: AnswerLinks::Test,
-        };
         let now = case.test.now.or(event.time);
         let now = now.unwrap_or(Timestamp::UNIX_EPOCH);
-        let mut settings = SimulatedSettings::new(&self.book.config);
-        let run = simulate(
-            &rule.flow,
-            &subject,
-            &comparison.entry.mocks(),
-            now,
-            &mut |call| jq::outcome(call).or_else(|| settings.outcome(call)),
-        );
+        let locals = rule.locals_of(event);
+        let subject = subject(rule, event, &locals);
+        let mocks = comparison.entry.mocks();
+        let run = simulated(rule, &subject, &mocks, now, &self.book.config);
         observed.gates(rule, event, GateResult::Admitted);
         observed.run(rule, &subject, &run.log, now);
         comparison.run(&SimulatedRun {
@@ -231,7 +264,23 @@ impl<'r> TestRunner<'r> {
     }
 }
 
+impl TestOutcome {
+    fn failed(line: String) -> Self {
+        Self {
+            failure: vec![line],
+            ..Self::default()
+        }
+    }
+}
+
 impl TestedEvent {
+    /// An event with the verdicts of a rule that is not in the rulebook.
+    pub fn alone(rule: &Rule, event: Event) -> Self {
+        let listens = rule.listens_to(&event.source, &event.event_type);
+        let explanation = listens.then(|| explain::verdicts(rule, &event));
+        Self { event, explanation }
+    }
+
     pub fn matches(&self) -> bool {
         let explanation = self.explanation.as_ref();
         explanation.is_some_and(|explanation| explanation.truth == Truth::True)
@@ -251,6 +300,32 @@ impl TestedEvent {
             )],
         }
     }
+}
+
+/// What the run of a test reads.
+pub fn subject<'r>(rule: &'r Rule, event: &'r Event, locals: &'r Value) -> RunInput<'r> {
+    RunInput {
+        event,
+        vars: &rule.vars,
+        error: &Value::Null,
+        locals,
+        seed: "",
+        links: AnswerLinks::Test,
+    }
+}
+
+/// Simulates the flow of a rule with mocked replies.
+pub fn simulated(
+    rule: &Rule,
+    subject: &RunInput<'_>,
+    mocks: &Mocks,
+    now: Timestamp,
+    config: &Config,
+) -> Simulation {
+    let mut settings = SimulatedSettings::new(config);
+    simulate(&rule.flow, subject, mocks, now, &mut |call| {
+        jq::outcome(call).or_else(|| settings.outcome(call))
+    })
 }
 
 /// The state of a run that the gate `during` suppresses. Other gates depend on earlier events.

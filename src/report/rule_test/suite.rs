@@ -31,9 +31,10 @@ pub struct Suite {
     pub diagnostics: Diagnostics,
 }
 
+#[derive(Debug, Clone)]
 pub struct TestCase {
     pub rule: Arc<Rule>,
-    pub test: RuleTest,
+    pub test: Arc<RuleTest>,
     /// The folder that event files are relative to.
     pub folder: PathBuf,
 }
@@ -164,17 +165,11 @@ impl Suite {
         let Some(rule) = rule.cloned().or_else(|| self.rule_of(node, file)) else {
             return;
         };
-        let folder = Path::new(file)
-            .parent()
-            .unwrap_or(Path::new("."))
-            .to_owned();
-        let known = fields(&rule, &book.config.catalogue);
-        let mut names = book.config.name_resolver(known, &mut self.diagnostics);
-        names.in_scope.vars = Arc::clone(&rule.vars);
-        let Some(test) = test::lower(node, &mut names) else {
+        let folder = folder_of(file);
+        let Some(test) = lower(node, &rule, book, &mut self.diagnostics) else {
             return;
         };
-        check_names::check(&test, &rule, &mut self.diagnostics);
+        let test = Arc::new(test);
         self.cases.push(TestCase { rule, test, folder });
     }
 
@@ -218,6 +213,27 @@ impl Suite {
         let few = self.index.by_name.len() <= 1_000 || self.diagnostics.count() < 100;
         few.then(|| suggest::nearest(name, names)).flatten()
     }
+}
+
+/// The folder of a file, to which the event files of its tests are relative.
+pub fn folder_of(file: &str) -> PathBuf {
+    let folder = Path::new(file).parent();
+    folder.unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Lowers a test of a rule. None after its mistakes were reported.
+pub fn lower(
+    node: &Node,
+    rule: &Rule,
+    book: &Rulebook,
+    diagnostics: &mut Diagnostics,
+) -> Option<RuleTest> {
+    let known = fields(rule, &book.config.catalogue);
+    let mut names = book.config.name_resolver(known, diagnostics);
+    names.in_scope.vars = Arc::clone(&rule.vars);
+    let test = test::lower(node, &mut names)?;
+    check_names::check(&test, rule, diagnostics);
+    Some(test)
 }
 
 /// The fields of the events of a test, for the paths under `set`: those of the rule, and those that its flow waits for.

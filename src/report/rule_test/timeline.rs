@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -60,6 +61,16 @@ pub struct Timeline<'t> {
     events: HashMap<RunId, usize>,
     /// The numbers of the events, from 0, whose runs ended, in this order.
     ended: Vec<usize>,
+}
+
+/// What happened to one event, as a test expects it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlayedEvent {
+    pub happened: Expected,
+    /// The gate that suppressed its run.
+    pub gate: Option<String>,
+    /// When its run started, counted from the start.
+    pub started: Option<Duration>,
 }
 
 /// What became of one event.
@@ -236,6 +247,29 @@ impl<'t> Timeline<'t> {
         Ok(())
     }
 
+    /// What happened to each event.
+    pub fn played(&self) -> Vec<PlayedEvent> {
+        let played = self.plays.iter().map(|play| {
+            let since = |started: Timestamp| started.duration_since(self.start).try_into().ok();
+            let started = play.started.and_then(since);
+            let state = play.state.as_ref();
+            let happened = match state {
+                None => Expected::NoMatch,
+                Some(state) => happened(state),
+            };
+            let gate = match happened {
+                Expected::Suppressed => state.and_then(RunState::gate).map(str::to_owned),
+                Expected::Match | Expected::NoMatch | Expected::Held => None,
+            };
+            PlayedEvent {
+                happened,
+                gate,
+                started,
+            }
+        });
+        played.collect()
+    }
+
     /// Compares what happened with what the test expects.
     pub fn compare(&self, events: &[TestedEvent], outcome: &mut TestOutcome) {
         let entries = self.case.test.entries.iter().zip(events).zip(&self.plays);
@@ -265,11 +299,7 @@ impl<'t> Timeline<'t> {
         play: &EventPlay,
     ) -> Vec<String> {
         let state = play.state.as_ref();
-        let happened = match state {
-            Some(RunState::Suppressed { .. }) => Expected::Suppressed,
-            Some(state) if loop_guard::stopped(state).is_some() => Expected::Held,
-            Some(_) | None => Expected::Match,
-        };
+        let happened = state.map_or(Expected::Match, happened);
         let lines = comparison.outcome(happened, state);
         if !lines.is_empty() || happened != Expected::Match {
             return lines;
@@ -349,5 +379,14 @@ impl<'t> Timeline<'t> {
             seed: "",
             links: AnswerLinks::Test,
         }
+    }
+}
+
+/// What a test expects of an event whose run has this state.
+fn happened(state: &RunState) -> Expected {
+    match state {
+        RunState::Suppressed { .. } => Expected::Suppressed,
+        state if loop_guard::stopped(state).is_some() => Expected::Held,
+        _ => Expected::Match,
     }
 }

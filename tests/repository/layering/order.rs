@@ -56,6 +56,7 @@ pub const CORE: &[Layer] = &[
     layer(&["compile"]),
     layer(&["analysis"]),
     layer_except(&["convert"], &["compile", "analysis"]),
+    layer_except(&["mutation"], &["convert"]),
     // What `lib.rs` re-exports for other programs.
     layer(&["api"]),
 ];

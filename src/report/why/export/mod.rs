@@ -1,8 +1,6 @@
 //! Prints a stored event for other commands: as received, as rules read it, or as a rule test.
 
-mod mocks;
 pub mod received;
-mod sent;
 pub mod test_entry;
 
 use serde_json::{Value, json};

@@ -7,31 +7,27 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::action::jq;
 use crate::report::error::CommandError;
 use crate::report::input;
 use crate::report::render::diagnostics::number;
+use crate::report::rule_test::entry_text::entry_text;
+use crate::report::rule_test::run_test::{simulated, subject};
+use crate::report::rule_test::sent_calls::SentCalls;
 use crate::report::rule_test::step_names::FlowSteps;
 use crate::report::time_argument::seconds;
 use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
-use crate::report::why::export::sent::SentCalls;
-use crate::report::why::export::{Exported, mocks, received};
+use crate::report::rule_test::mocks;
+use crate::report::why::export::{Exported, received};
 use crate::store::History;
 use crate::store::history::{EventRecord, RunDetail};
 use flowtrigger_core::config::Config;
-use flowtrigger_core::config::integrations::SimulatedSettings;
-use flowtrigger_core::diagnostic::{Diagnostics, FileId};
-use flowtrigger_core::document;
-use flowtrigger_core::document::writer;
 use flowtrigger_core::event::Event;
-use flowtrigger_core::flow::decide::RunInput;
-use flowtrigger_core::flow::simulate::{Mocks, Simulation, simulate};
+use flowtrigger_core::flow::simulate::{Mocks, Simulation};
 use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_core::language::operator::Verdict;
 use flowtrigger_core::matching::evaluation::explain::explain_stored;
 use flowtrigger_core::matching::explain::Explanation;
 use flowtrigger_core::rule::Rule;
-use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::{LogEntry, RunState};
 
 /// One test for each rule that matched, or for each that listened if none matched.
@@ -75,7 +71,7 @@ pub fn entries(
             history,
         };
         let entry = test.entry(value.clone(), &mut notes)?;
-        text.push_str(&written(entry, &mut notes));
+        text.push_str(&entry_text(entry, &mut notes));
     }
     Ok(Exported { text, notes })
 }
@@ -225,18 +221,9 @@ impl EventTest<'_> {
     /// The run as `test` simulates it.
     fn simulated(&self, mocks: &Mocks, now: Timestamp) -> Simulation {
         let rule = self.rule();
-        let input = RunInput {
-            event: self.event,
-            vars: &rule.vars,
-            error: &Value::Null,
-            locals: &rule.locals_of(self.event),
-            seed: "",
-            links: AnswerLinks::Test,
-        };
-        let mut settings = SimulatedSettings::new(self.config);
-        simulate(&rule.flow, &input, mocks, now, &mut |call| {
-            jq::outcome(call).or_else(|| settings.outcome(call))
-        })
+        let locals = rule.locals_of(self.event);
+        let subject = subject(rule, self.event, &locals);
+        simulated(rule, &subject, mocks, now, self.config)
     }
 
     /// What the test shows in another way than the run went.
@@ -324,31 +311,4 @@ fn because(rule: &Rule, explanation: &Explanation) -> Option<String> {
         .or(must_hold.or(failing.first()).map(|line| line.path.as_str()))?;
     let is_of_rule = |path: &str| rule.when.predicates().iter().any(|p| p.path.text == path);
     is_of_rule(path).then(|| path.to_owned())
-}
-
-/// The entry as an element of a list. An event that YAML would change, such as one whose numbers have more digits than
-/// the writer keeps, is written as JSON on one line.
-fn written(entry: Value, notes: &mut Vec<String>) -> String {
-    let list = Value::Array(vec![entry]);
-    let text = writer::write(&list);
-    if read_back(&text).as_ref() == Some(&list) {
-        return text;
-    }
-    let mut rest = list.clone();
-    let mut event = Value::Null;
-    if let Some(entry) = rest[0].as_object_mut() {
-        event = entry.shift_remove("event").unwrap_or_default();
-    }
-    let text = format!("{}  event: {event}\n", writer::write(&rest));
-    let is_kept = read_back(&text).is_some_and(|read| read[0]["event"] == event);
-    if !is_kept {
-        notes.push("YAML cannot hold every value of this event as it was received".into());
-    }
-    text
-}
-
-fn read_back(text: &str) -> Option<Value> {
-    let mut diagnostics = Diagnostics::default();
-    let read = document::read(FileId::default(), text, &mut diagnostics);
-    read.first().map(document::Node::to_json)
 }

@@ -67,6 +67,15 @@ impl NamedFlows {
         self.by_name.get(name)
     }
 
+    /// Returns the same flows, one of them with other steps.
+    pub fn with_body(&self, name: &str, body: &Node) -> Self {
+        let mut changed = self.clone();
+        if let Some(named) = changed.by_name.get_mut(name) {
+            named.body = NamedFlowBody::Steps(body.clone());
+        }
+        changed
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &NamedFlow> {
         self.by_name.values()
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::diagnostic::Span;
 use crate::event::Event;
 use crate::language::condition::evaluate::Truth;
-use crate::language::condition::trace::{Trace, TraceReplay};
+use crate::language::condition::trace::{NoTrace, Trace, TraceReplay};
 use crate::language::condition::{Polarity, Predicate};
 use crate::language::operator::{Operator, Verdict};
 use crate::matching::explain::single_change::SingleChangeSearch;
@@ -56,6 +56,22 @@ pub(super) fn trace(rule: &Rule, event: &Event) -> (Truth, Trace) {
     let mut trace = Trace::default();
     let truth = evaluate_rule(rule, event, &mut trace);
     (truth, trace)
+}
+
+/// Whether the condition of a rule that is in no set holds.
+pub fn is_match(rule: &Rule, event: &Event) -> bool {
+    evaluate_rule(rule, event, &mut NoTrace) == Truth::True
+}
+
+/// Evaluates a rule that is in no set, such as a mutant. No change that would make it match is searched.
+pub fn verdicts(rule: &Rule, event: &Event) -> Explanation {
+    let (truth, trace) = trace(rule, event);
+    Explanation {
+        truth,
+        trace,
+        near_misses: Vec::new(),
+        single_change: SingleChange::Unknown,
+    }
 }
 
 /// The explanation for an event of which fields were redacted. A predicate that reads such a field is
