@@ -75,7 +75,11 @@ fn main() -> ExitCode {
         count.total() as f64 / best.as_secs_f64(),
     );
     let runner = TestRunner::new(&book, &suite.files).expect("a runner");
-    let events = suite.cases.iter().take(6).map(|case| runner.read_events(case).expect("events"));
+    let events = suite
+        .cases
+        .iter()
+        .take(6)
+        .map(|case| runner.read_events(case).expect("events"));
     let events: Vec<_> = events.flatten().collect();
     let started = Instant::now();
     for number in 0..EVALUATIONS {

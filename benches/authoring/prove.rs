@@ -21,26 +21,39 @@ fn rule(number: usize) -> String {
         ),
         1 => (
             "ticket.StatusChanged",
-            format!("  previous: [new, open]\n  current: solved\n  ticket.tags: {{ has: [team-{number}, vip], not: {{ has: test }} }}\n"),
+            format!(
+                "  previous: [new, open]\n  current: solved\n  ticket.tags: {{ has: [team-{number}, vip], not: {{ has: test }} }}\n"
+            ),
         ),
         2 => (
             "ticket.CommentAdded",
-            format!("  comment.body: {{ contains: \"order {number}\" }}\n  comment.is_public: true\n"),
+            format!(
+                "  comment.body: {{ contains: \"order {number}\" }}\n  comment.is_public: true\n"
+            ),
         ),
         3 => (
             "ticket.TicketCreated",
-            format!("  any:\n    - ticket.subject: {{ starts_with: \"[{number}]\" }}\n    - ticket.group_id: {number}\n  ticket.brand_id: {{ between: [{number}, {}] }}\n", number + 10),
+            format!(
+                "  any:\n    - ticket.subject: {{ starts_with: \"[{number}]\" }}\n    - ticket.group_id: {number}\n  ticket.brand_id: {{ between: [{number}, {}] }}\n",
+                number + 10
+            ),
         ),
         _ => (
             "ticket.GroupAssignmentChanged",
-            format!("  current: {{ gt: {number} }}\n  previous: {{ lte: {number} }}\n  ticket.priority: {{ gte: {priority} }}\n"),
+            format!(
+                "  current: {{ gt: {number} }}\n  previous: {{ lte: {number} }}\n  ticket.priority: {{ gte: {priority} }}\n"
+            ),
         ),
     };
     let flow = match number % 10 {
-        0 => format!("  - http:\n      method: PUT\n      url: \"https://desk.zendesk.com/api/v2/tickets/{{{{ ticket.id }}}}.json\"\n      json: {{ ticket: {{ group_id: {number} }} }}\n"),
+        0 => format!(
+            "  - http:\n      method: PUT\n      url: \"https://desk.zendesk.com/api/v2/tickets/{{{{ ticket.id }}}}.json\"\n      json: {{ ticket: {{ group_id: {number} }} }}\n"
+        ),
         _ => format!("  - succeed: done {number}\n"),
     };
-    format!("name: rule-{number}\nevent_source: support\nevent_type: {event_type}\nwhen:\n{when}flow:\n{flow}")
+    format!(
+        "name: rule-{number}\nevent_source: support\nevent_type: {event_type}\nwhen:\n{when}flow:\n{flow}"
+    )
 }
 
 pub fn measure() {
@@ -80,11 +93,13 @@ pub fn measure() {
 /// An event that each rule matches.
 fn events(rules: &RuleSet, config: &Config) -> Vec<Event> {
     let mut analyzer = Analyzer::new(config);
-    let found = rules.rules.iter().filter_map(|rule| {
-        match analyzer.satisfiable(Subject::of_rule(rule)) {
-            Satisfiability::Yes(witness) => Some(witness.event),
-            Satisfiability::No(_) | Satisfiability::Unknown(_) => None,
-        }
-    });
+    let found =
+        rules
+            .rules
+            .iter()
+            .filter_map(|rule| match analyzer.satisfiable(Subject::of_rule(rule)) {
+                Satisfiability::Yes(witness) => Some(witness.event),
+                Satisfiability::No(_) | Satisfiability::Unknown(_) => None,
+            });
     found.collect()
 }

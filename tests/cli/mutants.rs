@@ -47,7 +47,9 @@ impl ScoredCase {
 
     fn with_result(&self, result: &str) -> Vec<&Value> {
         let mutants = self.mutants();
-        mutants.filter(|mutant| mutant["result"] == result).collect()
+        mutants
+            .filter(|mutant| mutant["result"] == result)
+            .collect()
     }
 
     /// One line for each mutant, and the test that is suggested for it.
@@ -58,8 +60,11 @@ impl ScoredCase {
             let (kind, name) = (text(&subject["kind"]), text(&subject["name"]));
             let (killed, survived) = (&subject["killed"], &subject["survived"]);
             let equal = &subject["equivalent"];
-            writeln!(lines, "{kind} {name}: {killed} killed, {survived} survived, {equal} equal")
-                .expect("a text can be written");
+            writeln!(
+                lines,
+                "{kind} {name}: {killed} killed, {survived} survived, {equal} equal"
+            )
+            .expect("a text can be written");
             for mutant in subject["mutants"].as_array().into_iter().flatten() {
                 let at = text(&mutant["at"]);
                 let at = at.trim_start_matches("rules/");
@@ -79,7 +84,9 @@ impl ScoredCase {
     fn tests(&self) -> BTreeMap<String, String> {
         let mut tests = BTreeMap::<String, String>::new();
         for mutant in self.with_result("survived") {
-            if let (Some(file), Some(test)) = (mutant["test_file"].as_str(), mutant["test"].as_str()) {
+            if let (Some(file), Some(test)) =
+                (mutant["test_file"].as_str(), mutant["test"].as_str())
+            {
                 tests.entry(file.to_owned()).or_default().push_str(test);
             }
         }
@@ -118,7 +125,12 @@ fn the_suggested_tests_kill_the_mutants() {
         let after = scored(&sandbox);
         let failing = after.score["subjects"].as_array().into_iter().flatten();
         for subject in failing {
-            assert_eq!(subject["failing"], serde_json::json!([]), "{}", case.display());
+            assert_eq!(
+                subject["failing"],
+                serde_json::json!([]),
+                "{}",
+                case.display()
+            );
         }
         let left: Vec<&str> = after
             .with_result("survived")

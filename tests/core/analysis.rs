@@ -4,7 +4,9 @@
 use std::env;
 use std::sync::Arc;
 
-use flowtrigger_core::analysis::{Analyzer, FoundEvent, Goal, Implication, Satisfiability, Subject};
+use flowtrigger_core::analysis::{
+    Analyzer, FoundEvent, Goal, Implication, Satisfiability, Subject,
+};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::event::Event;
@@ -47,7 +49,8 @@ fn event(parts: &Parts, rule: &Rule, zone: Option<&str>) -> Event {
     let event_type = rule.event_types.first().map(TypePattern::text);
     let event_type = event_type.unwrap_or_default();
     let source = &rule.event_source;
-    let mut about = json!({"source": source, "endpoint": source, "type": event_type, "id": "e1", "key": "7"});
+    let mut about =
+        json!({"source": source, "endpoint": source, "type": event_type, "id": "e1", "key": "7"});
     if let Some(time) = time {
         let time: jiff::Timestamp = time;
         about["time"] = json!(time.to_string());
@@ -74,7 +77,13 @@ fn event(parts: &Parts, rule: &Rule, zone: Option<&str>) -> Event {
 
 /// The values that a rule names, and values near them.
 fn named_values(rule: &Rule) -> Vec<Value> {
-    let mut values = vec![json!(null), json!([]), json!(""), json!("\u{212a}"), json!({})];
+    let mut values = vec![
+        json!(null),
+        json!([]),
+        json!(""),
+        json!("\u{212a}"),
+        json!({}),
+    ];
     for predicate in rule.when.predicates() {
         let operator = predicate.operator.settled(&rule.vars);
         let scope = flowtrigger_core::path::scope::Scope::new(
@@ -91,7 +100,11 @@ fn named_values(rule: &Rule) -> Vec<Value> {
                 }
                 Value::Number(number) => {
                     let near = number.as_f64().unwrap_or_default();
-                    values.extend([json!(near + 1.0), json!(near - 0.5), json!(number.to_string())]);
+                    values.extend([
+                        json!(near + 1.0),
+                        json!(near - 0.5),
+                        json!(number.to_string()),
+                    ]);
                 }
                 _ => {}
             }
@@ -107,7 +120,9 @@ fn named_values(rule: &Rule) -> Vec<Value> {
 /// Puts values at the fields that a rule reads, by the digits of a number.
 fn with_named_values(mut event: Event, rules: &[&Rule], mut choice: u64) -> Event {
     let mut take = |count: usize| {
-        choice = choice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        choice = choice
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(choice >> 33).unwrap_or(0) % count
     };
     let values: Vec<Value> = rules.iter().flat_map(|rule| named_values(rule)).collect();
@@ -189,7 +204,12 @@ impl Tally {
             Implication::Yes => {
                 let refuting = |event: &&Event| a.matches(event) && !b.matches(event);
                 let found = events.iter().find(refuting);
-                assert!(found.is_none(), "{found:#?}\n{}\n{}", text(narrow), text(wide));
+                assert!(
+                    found.is_none(),
+                    "{found:#?}\n{}\n{}",
+                    text(narrow),
+                    text(wide)
+                );
                 self.implied += 1;
             }
             Implication::No(witness) => {
@@ -212,7 +232,12 @@ fn no_statement_about_random_rules_is_refuted() {
     let config = config();
     let mut runner = TestRunner::new(ProptestConfig::default());
     // Whole conditions, single tests, and rules whose test is also that of another.
-    let texts = (strategy::rules(2..6), strategy::tests(3..7), vec(parts(), 24), any::<u64>());
+    let texts = (
+        strategy::rules(2..6),
+        strategy::tests(3..7),
+        vec(parts(), 24),
+        any::<u64>(),
+    );
     let mut tally = Tally::default();
     while tally.pairs < pairs {
         let (whole, single, parts, choice) = texts.new_tree(&mut runner).expect("rules").current();
@@ -225,5 +250,8 @@ fn no_statement_about_random_rules_is_refuted() {
     }
     println!("{tally:?}");
     assert!(tally.satisfiable > tally.unknown / 4, "{tally:?}");
-    assert!(tally.never > 0 && tally.implied > 0 && tally.not_implied > 0, "{tally:?}");
+    assert!(
+        tally.never > 0 && tally.implied > 0 && tally.not_implied > 0,
+        "{tally:?}"
+    );
 }

@@ -23,7 +23,10 @@ fn mutants(arguments: &[&str]) -> (Vec<String>, u64) {
         }
     }
     assert_eq!(output.status.success(), survived.is_empty());
-    (survived, results["mutants"]["killed"].as_u64().expect("a count"))
+    (
+        survived,
+        results["mutants"]["killed"].as_u64().expect("a count"),
+    )
 }
 
 #[test]

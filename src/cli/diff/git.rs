@@ -36,7 +36,10 @@ impl GitPath {
         let is_one_file = |blob: &&Blob| Path::new(&blob.path) == self.path;
         let rules: Vec<&Blob> = match found.iter().find(is_one_file) {
             Some(file) => vec![file],
-            None => found.iter().filter(|blob| is_rule_file(Path::new(&blob.path))).collect(),
+            None => found
+                .iter()
+                .filter(|blob| is_rule_file(Path::new(&blob.path)))
+                .collect(),
         };
         if rules.is_empty() {
             let message = format!(
@@ -80,14 +83,26 @@ impl GitPath {
 
     fn commit(&self) -> Result<String, CommandError> {
         let wanted = format!("{}^{{commit}}", self.revision);
-        let output = run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted], b"")?;
+        let output = run(
+            &[
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                "--end-of-options",
+                &wanted,
+            ],
+            b"",
+        )?;
         if output.status.success() {
             let text = String::from_utf8_lossy(&output.stdout);
             return Ok(text.trim().to_owned());
         }
         let inside = run(&["rev-parse", "--is-inside-work-tree"], b"")?;
         if !inside.status.success() {
-            let message = format!("the current folder is in no git repository, so that `{}` has no revision", self.revision);
+            let message = format!(
+                "the current folder is in no git repository, so that `{}` has no revision",
+                self.revision
+            );
             let help = "run the command in the repository, or name two folders";
             return Err(CommandError::usage(message).help(help));
         }
@@ -101,7 +116,15 @@ impl GitPath {
         let path = path.to_string_lossy();
         let path = path.trim_end_matches('/');
         let listed = successful(run(
-            &["ls-tree", "-r", "-z", "--end-of-options", commit, "--", path],
+            &[
+                "ls-tree",
+                "-r",
+                "-z",
+                "--end-of-options",
+                commit,
+                "--",
+                path,
+            ],
             b"",
         )?)?;
         let listed = String::from_utf8_lossy(&listed).into_owned();

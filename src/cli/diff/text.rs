@@ -19,7 +19,8 @@ pub fn print(
     books: [&Rulebook; 2],
     is_same_config: bool,
 ) -> io::Result<()> {
-    let changed: Vec<&RuleDifference> = differences.iter().filter(|of| !of.is_unchanged()).collect();
+    let changed: Vec<&RuleDifference> =
+        differences.iter().filter(|of| !of.is_unchanged()).collect();
     for difference in &changed {
         print_rule(out, difference, books)?;
     }
@@ -41,7 +42,11 @@ fn print_rule(out: &mut Output, of: &RuleDifference, books: [&Rulebook; 2]) -> i
         (None, Some(at)) => before.files.location(at),
         (None, None) => String::new(),
     };
-    writeln!(out, "{}", plain(&format!("{} {} ({at})", of.label(), of.name)))?;
+    writeln!(
+        out,
+        "{}",
+        plain(&format!("{} {} ({at})", of.label(), of.name))
+    )?;
     if let RuleChange::Kept { matches, effects } = &of.change {
         let (only_before, only_after) = matches.events();
         if let Some(event) = only_after {
@@ -64,7 +69,12 @@ fn effect_line(effect: &ChangedEffect) -> String {
     let value = |value: &Value| format_value(value);
     match (&effect.before, &effect.after) {
         (Some(before), Some(after)) => {
-            format!("`{}` was {}, is {}", effect.key, value(before), value(after))
+            format!(
+                "`{}` was {}, is {}",
+                effect.key,
+                value(before),
+                value(after)
+            )
         }
         (Some(before), None) => format!("`{}` was {}, is removed", effect.key, value(before)),
         (None, Some(after)) => format!("`{}` is added: {}", effect.key, value(after)),

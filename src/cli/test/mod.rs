@@ -169,7 +169,11 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 fn check_options(args: &Args, measured: bool) -> Result<(), CommandError> {
     let has_score = measured || args.mutants;
     if has_score && args.format == ReportFormat::Junit {
-        let what = if measured { "coverage has" } else { "mutants have" };
+        let what = if measured {
+            "coverage has"
+        } else {
+            "mutants have"
+        };
         let error = CommandError::usage(format!("{what} no JUnit form"));
         return Err(error.help("write `--format json` or `--format text`"));
     }

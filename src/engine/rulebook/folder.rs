@@ -103,7 +103,10 @@ pub fn is_rule_file(path: &Path) -> bool {
     let is_hidden = |part: &std::ffi::OsStr| part.to_string_lossy().starts_with('.');
     let mut found = RuleFiles::default();
     sort_in(path.to_owned(), &mut found);
-    !found.rules.is_empty() && !path.iter().any(|part| part != "." && part != ".." && is_hidden(part))
+    !found.rules.is_empty()
+        && !path
+            .iter()
+            .any(|part| part != "." && part != ".." && is_hidden(part))
 }
 
 fn sort_in(path: PathBuf, found: &mut RuleFiles) {

@@ -19,13 +19,13 @@ use crate::action::secret::MissingSecret;
 use crate::engine::metrics::process_memory;
 use crate::store::PushedHead;
 use endpoints::Endpoints;
-pub use folder::is_rule_file;
 use flowtrigger_core::compile::rule_set;
 use flowtrigger_core::config;
 use flowtrigger_core::config::schedules::calendar;
 use flowtrigger_core::config::{CalendarFiles, Config};
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use flowtrigger_core::matching::rule_set::RuleSet;
+pub use folder::is_rule_file;
 
 /// Everything that events are evaluated with.
 #[derive(Debug, Clone, Default)]

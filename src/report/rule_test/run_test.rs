@@ -81,7 +81,9 @@ impl<'r> TestRunner<'r> {
         match self.read_events(case) {
             Ok(events) => {
                 let events = events.into_iter();
-                let events: Vec<_> = events.map(|event| TestedEvent::alone(&case.rule, event)).collect();
+                let events: Vec<_> = events
+                    .map(|event| TestedEvent::alone(&case.rule, event))
+                    .collect();
                 self.play(case, &events)
             }
             Err(line) => Ok(TestOutcome::failed(line)),
@@ -89,7 +91,11 @@ impl<'r> TestRunner<'r> {
     }
 
     /// Compares what happens to evaluated events with what the test expects.
-    pub fn play(&self, case: &TestCase, events: &[TestedEvent]) -> Result<TestOutcome, CommandError> {
+    pub fn play(
+        &self,
+        case: &TestCase,
+        events: &[TestedEvent],
+    ) -> Result<TestOutcome, CommandError> {
         let mut outcome = TestOutcome::default();
         for evaluated in events {
             outcome.observed.evaluated(evaluated.explanation.as_ref());

@@ -87,9 +87,7 @@ fn expression(test: &TextTest) -> Option<Hir> {
         TextTestKind::Equals => whole(vec![literal(Following::Nothing)]),
         TextTestKind::StartsWith => whole(vec![literal(Following::Anything), anything()]),
         TextTestKind::EndsWith => whole(vec![anything(), literal(Following::Nothing)]),
-        TextTestKind::Contains => {
-            whole(vec![anything(), literal(Following::Anything), anything()])
-        }
+        TextTestKind::Contains => whole(vec![anything(), literal(Following::Anything), anything()]),
         TextTestKind::Matches => {
             let pattern = regex_syntax::ParserBuilder::new()
                 .case_insensitive(test.case == CaseSensitivity::Ignored)
@@ -242,7 +240,11 @@ mod tests {
 
     #[test]
     fn limits_of_words_are_decided_for_ascii_alone() {
-        let tests = [test(TextTestKind::Matches, r"\bvip\b", CaseSensitivity::Exact)];
+        let tests = [test(
+            TextTestKind::Matches,
+            r"\bvip\b",
+            CaseSensitivity::Exact,
+        )];
         let found = classes(&tests);
         assert!(!found.is_complete);
         assert_eq!(found.examples, ["", "vip"]);

@@ -6,9 +6,9 @@ use serde_json::{Number, Value};
 use crate::event::time::unix_time;
 use crate::language::condition::proof::EVENT;
 use crate::language::operator::order::OrderComparison;
+use crate::language::operator::time::TimeComparison;
 use crate::language::operator::time::instant;
 use crate::language::operator::value_kind::number;
-use crate::language::operator::time::TimeComparison;
 use crate::language::operator::{Operator, OperatorImpl};
 use crate::path::scope::Scope;
 

@@ -34,11 +34,7 @@ pub enum RuleChange {
 }
 
 /// Compares the rules of two sets, in the order of their names.
-pub fn compare(
-    before: &RuleSet,
-    after: &RuleSet,
-    configs: [&Config; 2],
-) -> Vec<RuleDifference> {
+pub fn compare(before: &RuleSet, after: &RuleSet, configs: [&Config; 2]) -> Vec<RuleDifference> {
     let mut analyzer = Analyzer::new(configs[1]);
     let is_same_config = configs[0].source.fingerprint == configs[1].source.fingerprint;
     let old = by_name(before);

@@ -164,7 +164,9 @@ fn containers(operators: &[Operator]) -> impl Iterator<Item = Value> {
         _ => None,
     });
     let compared = compared.flatten();
-    compared.filter(|value| value.is_array() || value.is_object()).cloned()
+    compared
+        .filter(|value| value.is_array() || value.is_object())
+        .cloned()
 }
 
 /// The words that have a rank in the orders of the operators.

@@ -36,7 +36,9 @@ impl TypeDomain {
         let scope = Scope::new(&EVENT, &Value::Null);
         if !self.tests.contains(operator) {
             let is_equality = match operator {
-                Operator::Is(_) => operator.case() == crate::language::operator::CaseSensitivity::Exact,
+                Operator::Is(_) => {
+                    operator.case() == crate::language::operator::CaseSensitivity::Exact
+                }
                 Operator::Exists(_) | Operator::Present(_) => true,
                 _ => false,
             };

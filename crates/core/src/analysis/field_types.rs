@@ -29,9 +29,10 @@ impl FieldTypeCache {
         for subject in subjects {
             for pattern in subject.types {
                 let key = (pattern.clone(), format!("{} {dotted}", subject.source));
-                let known = self.0.entry(key).or_insert_with(|| {
-                    types_of(subject.source, pattern, &dotted, catalogue)
-                });
+                let known = self
+                    .0
+                    .entry(key)
+                    .or_insert_with(|| types_of(subject.source, pattern, &dotted, catalogue));
                 let new = known.iter().filter(|known| !types.contains(known));
                 let new: Vec<FieldType> = new.cloned().collect();
                 types.extend(new);
@@ -48,10 +49,12 @@ fn types_of(
     catalogue: &Catalogue,
 ) -> Vec<FieldType> {
     let matching = catalogue.matching(source, &pattern.text()).into_iter();
-    let known = matching.take(MAX_TYPES).filter_map(|of| match of.field(dotted) {
-        FieldLookup::Known(known) => Some(known.clone()),
-        FieldLookup::Open | FieldLookup::Unlisted { .. } | FieldLookup::Unknown { .. } => None,
-    });
+    let known = matching
+        .take(MAX_TYPES)
+        .filter_map(|of| match of.field(dotted) {
+            FieldLookup::Known(known) => Some(known.clone()),
+            FieldLookup::Open | FieldLookup::Unlisted { .. } | FieldLookup::Unknown { .. } => None,
+        });
     let mut types: Vec<FieldType> = Vec::new();
     for known in known {
         if !types.contains(&known) {

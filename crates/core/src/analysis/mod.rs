@@ -97,7 +97,10 @@ pub enum ConditionRelation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unproven {
     /// The verdict of this test depends on more than the value of its field.
-    Test { path: String, operator: &'static str },
+    Test {
+        path: String,
+        operator: &'static str,
+    },
     /// Not all values of this field are known: a pattern or a comparison of its texts has too many cases.
     Values { path: String },
     /// One of the rules waits for a sequence of events.
@@ -288,7 +291,9 @@ impl fmt::Display for Unproven {
                 write!(f, "the tests of `{path}` tell too many values apart")
             }
             Unproven::Sequence => f.write_str("the steps of a `sequence` are not compared"),
-            Unproven::TooManyAlternatives => f.write_str("the conditions have too many alternatives"),
+            Unproven::TooManyAlternatives => {
+                f.write_str("the conditions have too many alternatives")
+            }
             Unproven::NoEventBuilt => f.write_str("no event with the needed values could be built"),
         }
     }

@@ -56,7 +56,9 @@ pub fn numbers(operators: &[Operator], comparands: &[Comparand]) -> KindValues {
 }
 
 fn is_unix_time(value: &Value) -> bool {
-    value.as_number().is_some_and(|number| unix_time(number).is_some())
+    value
+        .as_number()
+        .is_some_and(|number| unix_time(number).is_some())
 }
 
 /// The numbers with which values are compared for equality or order.

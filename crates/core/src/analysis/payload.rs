@@ -76,7 +76,11 @@ impl<'b> EventBuilder<'b> {
                 "source": self.of.source, "endpoint": self.of.source, "type": self.of.name,
                 "id": "example", "time": time,
             }),
-            format: if self.of.source == "support" { "zis" } else { "" },
+            format: if self.of.source == "support" {
+                "zis"
+            } else {
+                ""
+            },
             warnings: Vec::new(),
             trace: None,
         };
@@ -95,8 +99,15 @@ impl<'b> EventBuilder<'b> {
             };
             assign(target, keys, value.as_ref())?;
         }
-        event.time = event.about.get("time").and_then(|time| event.read_time(time));
-        event.key = event.about.get("key").and_then(Value::as_str).map(str::to_owned);
+        event.time = event
+            .about
+            .get("time")
+            .and_then(|time| event.read_time(time));
+        event.key = event
+            .about
+            .get("key")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         Some(Built {
             event,
             payload: None,
@@ -112,7 +123,8 @@ impl<'b> EventBuilder<'b> {
         match self.of.source.as_str() {
             "support" if of.display.is_some() && is_in_zis(of.family()) => {
                 let body = body_key(&self.of.source, &self.of.name);
-                let mut inner = json!({"type": of.display, "meta": {"occurred_at": time_of_event()}});
+                let mut inner =
+                    json!({"type": of.display, "meta": {"occurred_at": time_of_event()}});
                 if of.family() == "ticket" {
                     inner["ticket"] = json!({"id": 1});
                 }
@@ -196,12 +208,9 @@ impl Draft {
                 let keys: Vec<PathSegment> = self.body.iter().cloned().chain(field).collect();
                 return assign(&mut self.payload, &keys, value);
             }
-            Root::Event
-            | Root::Vars
-            | Root::Steps
-            | Root::Error
-            | Root::Local
-            | Root::Document => return None,
+            Root::Event | Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
+                return None;
+            }
         };
         let keys: Vec<PathSegment> = before.into_iter().chain(keys.iter().cloned()).collect();
         assign(&mut self.payload, &keys, value)
@@ -237,7 +246,11 @@ fn remove(target: &mut Value, keys: &[PathSegment]) {
                 Some(value) => value,
                 None => return,
             },
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => {
                 return;
             }
         };

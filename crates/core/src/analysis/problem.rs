@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::analysis::cell_set::CellSet;
 use crate::analysis::Unproven;
+use crate::analysis::cell_set::CellSet;
 use crate::analysis::domain::{Domain, DomainParts};
 use crate::analysis::elements::ListTest;
 use crate::analysis::event_types::TypeDomain;
@@ -323,10 +323,13 @@ impl ListTest {
         };
         let holds = wanted == Wanted::Is;
         let formulas = parts.into_iter().map(|verdicts| {
-            let relevant = verdicts.iter().enumerate().filter(|(_, verdict)| match is_match {
-                true => **verdict == Verdict::Match,
-                false => **verdict != Verdict::NoMatch,
-            });
+            let relevant = verdicts
+                .iter()
+                .enumerate()
+                .filter(|(_, verdict)| match is_match {
+                    true => **verdict == Verdict::Match,
+                    false => **verdict != Verdict::NoMatch,
+                });
             // A match needs one matching element; no match needs that only elements without a match are there.
             let present = usize::from(is_match == holds);
             let elements = relevant.map(|(element, _)| contains(element, present));
@@ -383,7 +386,14 @@ fn constant(path: &Path, operator: &Operator, subject: &Subject<'_>) -> Verdict 
     let source = json!(subject.source);
     let found = match path.in_variables(subject.vars) {
         Some(value) => Resolved::One(value),
-        None if matches!(path.route, PathKind::Plain { root: Root::Event, .. }) => {
+        None if matches!(
+            path.route,
+            PathKind::Plain {
+                root: Root::Event,
+                ..
+            }
+        ) =>
+        {
             Resolved::One(&source)
         }
         None => Resolved::Absent,
@@ -463,7 +473,9 @@ fn add_free(
 fn entangle(tests: &mut [FieldTests]) {
     for number in 0..tests.len() {
         let is_related = tests.iter().enumerate().any(|(other, of)| {
-            other != number && (is_inside(&of.path, &tests[number].path) || is_inside(&tests[number].path, &of.path))
+            other != number
+                && (is_inside(&of.path, &tests[number].path)
+                    || is_inside(&tests[number].path, &of.path))
         });
         tests[number].is_entangled |= is_related;
     }
@@ -485,7 +497,9 @@ pub fn is_inside(inner: &Path, outer: &Path) -> bool {
 
 /// Whether the subjects test a field inside of the value at a path.
 fn fields_inside(path: &Path, subjects: &[Subject<'_>]) -> bool {
-    let predicates = subjects.iter().flat_map(|subject| subject.condition.predicates());
+    let predicates = subjects
+        .iter()
+        .flat_map(|subject| subject.condition.predicates());
     predicates
         .flat_map(|predicate| predicate.paths().cloned().collect::<Vec<_>>())
         .any(|inner| is_inside(&inner, path))

@@ -34,9 +34,7 @@ pub fn any_case(text: &str, following: Following) -> Hir {
             }
             _ => {}
         }
-        let ranges = spellings
-            .into_iter()
-            .map(|c| ClassUnicodeRange::new(c, c));
+        let ranges = spellings.into_iter().map(|c| ClassUnicodeRange::new(c, c));
         Hir::class(Class::Unicode(ClassUnicode::new(ranges)))
     });
     Hir::concat(letters.collect())

@@ -133,9 +133,8 @@ fn by_parts(tests: &[TextTest], all: &[String], cache: &mut TextCache) -> KindVa
         let is_pattern = test.kind == TextTestKind::Matches;
         is_pattern || test.case == CaseSensitivity::Exact || is_decided(&test.text)
     };
-    let is_literal = |test: &TextTest| {
-        test.kind != TextTestKind::Matches && test.case == CaseSensitivity::Exact
-    };
+    let is_literal =
+        |test: &TextTest| test.kind != TextTestKind::Matches && test.case == CaseSensitivity::Exact;
     if tests.iter().all(is_literal)
         && let Some(texts) = combinations(tests, all)
     {
@@ -144,14 +143,23 @@ fn by_parts(tests: &[TextTest], all: &[String], cache: &mut TextCache) -> KindVa
             is_complete: true,
         };
     }
-    let known: Vec<TextTest> = tests.iter().filter(|test| is_known(test)).cloned().collect();
+    let known: Vec<TextTest> = tests
+        .iter()
+        .filter(|test| is_known(test))
+        .cloned()
+        .collect();
     let classes = cache.classes(&known);
     let mut values: Vec<Value> = Vec::new();
     for test in tests.iter().filter(|test| !is_known(test)) {
         values.push(Value::from(test.text.as_str()));
         values.extend(other_spelling(&test.text, all).map(Value::String));
     }
-    values.extend(classes.examples.iter().map(|text| Value::from(text.as_str())));
+    values.extend(
+        classes
+            .examples
+            .iter()
+            .map(|text| Value::from(text.as_str())),
+    );
     values.push(Value::String(fresh(all)));
     KindValues {
         values,
@@ -270,7 +278,8 @@ fn reads_zones(texts: &[String]) -> bool {
         jiff::tz::TimeZone::UTC,
         jiff::tz::TimeZone::fixed(jiff::tz::offset(2)),
     );
-    let differs = |text: &String| read_calendar_time(text, &utc) != read_calendar_time(text, &other);
+    let differs =
+        |text: &String| read_calendar_time(text, &utc) != read_calendar_time(text, &other);
     texts.iter().any(differs)
 }
 
@@ -281,7 +290,10 @@ fn around_words(words: &[&str], equal: &[String]) -> Vec<String> {
         return texts;
     }
     let constants = words.iter().map(|word| (*word).to_owned());
-    for text in constants.chain(equal.iter().cloned()).chain([String::new()]) {
+    for text in constants
+        .chain(equal.iter().cloned())
+        .chain([String::new()])
+    {
         texts.push(format!("{text}\u{0}"));
         texts.push(format!("{text}a"));
         texts.push(text);

@@ -81,7 +81,11 @@ pub fn find(
     // Outer fields first, so that inner ones are set in them.
     choices.sort_by_key(|choice| choice.field.domain.path.text.split('.').count());
     let is_plain = choices.iter().all(|choice| !choice.field.is_entangled);
-    let limit = if is_plain { MAX_PLAIN_EVENTS } else { MAX_EVENTS };
+    let limit = if is_plain {
+        MAX_PLAIN_EVENTS
+    } else {
+        MAX_EVENTS
+    };
     let mut numbers = vec![0; choices.len()];
     for _ in 0..limit {
         let values: Vec<Assignment> = choices

@@ -69,7 +69,9 @@ fn shift_rank(text: &str, direction: Direction) -> Option<String> {
             Direction::Up => position.checked_add(1),
             Direction::Down => position.checked_sub(1),
         };
-        return next.and_then(|next| words.get(next)).map(|word| (*word).to_owned());
+        return next
+            .and_then(|next| words.get(next))
+            .map(|word| (*word).to_owned());
     }
     None
 }
@@ -85,7 +87,9 @@ fn shift_number(text: &str, direction: Direction) -> Option<String> {
     if !is_decimal {
         return None;
     }
-    let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let decimals = digits
+        .split_once('.')
+        .map_or(0, |(_, decimals)| decimals.len());
     let scaled: i128 = text.replace('.', "").parse().ok()?;
     let scaled = scaled.checked_add(i128::from(direction.sign()))?;
     if decimals == 0 {
@@ -106,7 +110,9 @@ fn shift_duration(text: &str, direction: Direction) -> Option<String> {
     crate::document::duration::parse(unsigned)?;
     let unit = unsigned.rfind(|c: char| c.is_ascii_digit())? + 1;
     let number = &unsigned[..unit];
-    let number = number.rfind(|c: char| !(c.is_ascii_digit() || c == '.')).map_or(0, |at| at + 1);
+    let number = number
+        .rfind(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .map_or(0, |at| at + 1);
     let own = match (direction, sign) {
         (Direction::Up, 1) | (Direction::Down, -1) => Direction::Up,
         (Direction::Up | Direction::Down, _) => Direction::Down,
@@ -116,7 +122,11 @@ fn shift_duration(text: &str, direction: Direction) -> Option<String> {
         return None;
     }
     let prefix = &text[..text.len() - unsigned.len()];
-    Some(format!("{prefix}{}{shifted}{}", &unsigned[..number], &unsigned[unit..]))
+    Some(format!(
+        "{prefix}{}{shifted}{}",
+        &unsigned[..number],
+        &unsigned[unit..]
+    ))
 }
 
 fn shift_date(text: &str, direction: Direction) -> Option<String> {
@@ -128,7 +138,9 @@ fn shift_date(text: &str, direction: Direction) -> Option<String> {
 
 fn shift_time(text: &str, direction: Direction) -> Option<String> {
     let time: Timestamp = text.parse().ok()?;
-    let shifted = time.checked_add(SignedDuration::from_secs(direction.sign())).ok()?;
+    let shifted = time
+        .checked_add(SignedDuration::from_secs(direction.sign()))
+        .ok()?;
     Some(shifted.to_string())
 }
 
@@ -152,7 +164,11 @@ mod tests {
             ("-30d", Some("-29d"), Some("-31d")),
             ("+2h", Some("+3h"), Some("+1h")),
             ("2026-02-28", Some("2026-03-01"), Some("2026-02-27")),
-            ("2026-03-01T00:00:00Z", Some("2026-03-01T00:00:01Z"), Some("2026-02-28T23:59:59Z")),
+            (
+                "2026-03-01T00:00:00Z",
+                Some("2026-03-01T00:00:01Z"),
+                Some("2026-02-28T23:59:59Z"),
+            ),
             ("high", Some("urgent"), Some("normal")),
             ("low", Some("normal"), None),
             ("closed", None, Some("solved")),
@@ -160,7 +176,11 @@ mod tests {
             ("", None, None),
         ] {
             assert_eq!(shift_text(text, Direction::Up).as_deref(), up, "{text} up");
-            assert_eq!(shift_text(text, Direction::Down).as_deref(), down, "{text} down");
+            assert_eq!(
+                shift_text(text, Direction::Down).as_deref(),
+                down,
+                "{text} down"
+            );
         }
     }
 }

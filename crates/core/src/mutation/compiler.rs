@@ -28,8 +28,7 @@ impl<'c> MutantCompiler<'c> {
         let diagnostics = &mut Diagnostics::default();
         let mut cache = CompileCache::new(config, diagnostics);
         let mut split = rule_files::split(files, rule_files, config);
-        let flows =
-            rule_files::named_flows(&mut split, files, config, &mut cache, diagnostics);
+        let flows = rule_files::named_flows(&mut split, files, config, &mut cache, diagnostics);
         Self {
             config,
             flows,
@@ -81,7 +80,9 @@ impl<'c> MutantCompiler<'c> {
             })
             .collect();
         let named = self.document(rule);
-        let named = named.as_ref().and_then(|node| node.get("flow_name")?.as_text());
+        let named = named
+            .as_ref()
+            .and_then(|node| node.get("flow_name")?.as_text());
         called.extend(named.map(str::to_owned));
         called
     }

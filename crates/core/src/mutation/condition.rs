@@ -139,7 +139,13 @@ pub fn elements(list: &Cursor<'_>, found: &mut Vec<Mutant>) {
 /// The mutants with a value one unit higher and one unit lower.
 pub fn bounds(value: &Cursor<'_>, found: &mut Vec<Mutant>) {
     for bound in shifted(value.node) {
-        let (from, to) = (shown(value.node), Node { value: bound.value.clone(), at: value.node.at });
+        let (from, to) = (
+            shown(value.node),
+            Node {
+                value: bound.value.clone(),
+                at: value.node.at,
+            },
+        );
         let to = shown(&to);
         let change = match value.key() {
             "" => format!("`{from}` becomes `{to}`"),
@@ -157,8 +163,14 @@ fn drop_predicate(entry: &Cursor<'_>) -> Mutant {
 /// A field with the opposite test.
 fn negated(entry: &Cursor<'_>) -> Mutant {
     let value = opposite(entry.node);
-    let node = Node { value: value.clone(), at: entry.node.at };
-    let change = becomes(&shown_entry(entry.key(), entry.node), &shown_entry(entry.key(), &node));
+    let node = Node {
+        value: value.clone(),
+        at: entry.node.at,
+    };
+    let change = becomes(
+        &shown_entry(entry.key(), entry.node),
+        &shown_entry(entry.key(), &node),
+    );
     entry.replaced(MutationKind::Negate, change, value)
 }
 
@@ -171,7 +183,12 @@ fn negated_operator(entry: &Cursor<'_>) -> Mutant {
         return entry.replaced(MutationKind::Negate, format!("negate `{from}`"), value);
     }
     let value = Yaml::Map(vec![named(entry.key(), entry.node.value.clone(), entry)]);
-    entry.rewritten(MutationKind::Negate, format!("negate `{from}`"), "not", value)
+    entry.rewritten(
+        MutationKind::Negate,
+        format!("negate `{from}`"),
+        "not",
+        value,
+    )
 }
 
 /// The test that holds where this one does not.
@@ -198,7 +215,10 @@ fn named(key: &str, value: Yaml, at: &Cursor<'_>) -> Entry {
     Entry {
         key: key.to_owned(),
         key_at: at.at(),
-        value: Node { value, at: at.node.at },
+        value: Node {
+            value,
+            at: at.node.at,
+        },
     }
 }
 

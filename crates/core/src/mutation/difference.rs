@@ -87,7 +87,8 @@ impl DifferenceSearch<'_> {
                 };
                 let holds = self.holds(predicates, &changed);
                 let mut known = trials.iter();
-                if holds != base && !known.any(|trial| trial.holds == holds && trial.field == field) {
+                if holds != base && !known.any(|trial| trial.holds == holds && trial.field == field)
+                {
                     trials.push(Trial {
                         field,
                         change,
@@ -101,7 +102,9 @@ impl DifferenceSearch<'_> {
 
     fn holds(&self, predicates: &[&Predicate], event: &Event) -> Vec<bool> {
         let scope = Scope::new(event, self.vars);
-        let verdicts = predicates.iter().map(|predicate| predicate.evaluate(&scope));
+        let verdicts = predicates
+            .iter()
+            .map(|predicate| predicate.evaluate(&scope));
         verdicts.map(|verdict| verdict == Verdict::Match).collect()
     }
 
@@ -179,7 +182,9 @@ impl Combinations<'_> {
         }
         let changes = chosen.iter().map(|number| &self.trials[*number].change);
         let changed = self.search.with(changes.clone())?;
-        self.search.differ(&changed).then(|| changes.cloned().collect())
+        self.search
+            .differ(&changed)
+            .then(|| changes.cloned().collect())
     }
 }
 
@@ -200,12 +205,19 @@ fn is_true(condition: &Condition, holds: &mut impl Iterator<Item = bool>) -> boo
 /// The fields of the event that predicates read or compare with.
 pub fn fields(predicates: &[&Predicate]) -> Vec<Arc<Path>> {
     let mut fields: Vec<Arc<Path>> = Vec::new();
-    let own = predicates.iter().map(|predicate| Arc::clone(&predicate.path));
-    let operands = predicates.iter().flat_map(|predicate| predicate.operator.paths());
+    let own = predicates
+        .iter()
+        .map(|predicate| Arc::clone(&predicate.path));
+    let operands = predicates
+        .iter()
+        .flat_map(|predicate| predicate.operator.paths());
     for path in own.chain(operands.map(|path| Arc::new(path.clone()))) {
         let is_settable = match &path.route {
             PathKind::Plain { root, .. } => {
-                matches!(root, Root::Body | Root::Envelope | Root::Event | Root::Steps)
+                matches!(
+                    root,
+                    Root::Body | Root::Envelope | Root::Event | Root::Steps
+                )
             }
             PathKind::Query(_) => false,
         };

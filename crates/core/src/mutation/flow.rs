@@ -45,7 +45,11 @@ fn without(step: &Cursor<'_>, is_only: bool, kind: MutationKind, word: &str) -> 
     let at = step.node.at;
     let name = name.map(|name| entry("name", Yaml::Text(name.to_owned()), at));
     let nothing = entry("set", Yaml::Map(Vec::new()), at);
-    step.replaced(kind, change, Yaml::Map(name.into_iter().chain([nothing]).collect()))
+    step.replaced(
+        kind,
+        change,
+        Yaml::Map(name.into_iter().chain([nothing]).collect()),
+    )
 }
 
 fn entry(key: &str, value: Yaml, at: Span) -> Entry {

@@ -58,7 +58,10 @@ const EXPECTED: &str = "";
 fn each_mutant_has_another_document_and_most_of_them_load() {
     let config = Config::default();
     let mut files = Files::default();
-    let text = RULE.replace("connection: chat, path: /page", "url: \"https://chat.example/page\"");
+    let text = RULE.replace(
+        "connection: chat, path: /page",
+        "url: \"https://chat.example/page\"",
+    );
     let file = files.add("r.yaml", text.as_str());
     let mut diagnostics = Diagnostics::default();
     let files = Arc::new(files);

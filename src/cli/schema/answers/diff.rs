@@ -2,14 +2,25 @@
 
 use serde_json::{Value, json};
 
-use super::{Keys, any, count, document, flag, list, maybe_text, part, part_or_null, parts, text, words};
+use super::{
+    Keys, any, count, document, flag, list, maybe_text, part, part_or_null, parts, text, words,
+};
 
 pub fn schema() -> Value {
     let answer = Keys::of_document()
         .with("changed", count("Rules that differ."))
-        .with("unchanged", count("Rules that match the same events and do the same."))
-        .with("configuration_changed", flag("Whether the texts of the configurations differ."))
-        .with("rules", list(part("rule"), "Every rule of both versions, by name."))
+        .with(
+            "unchanged",
+            count("Rules that match the same events and do the same."),
+        )
+        .with(
+            "configuration_changed",
+            flag("Whether the texts of the configurations differ."),
+        )
+        .with(
+            "rules",
+            list(part("rule"), "Every rule of both versions, by name."),
+        )
         .object("How two versions of rules differ.");
     let parts = json!({
         "answer": answer,
@@ -17,27 +28,63 @@ pub fn schema() -> Value {
         "effect": effect(),
         "example": parts::example(),
     });
-    document("The output of `flowtrigger diff --format json`", &["answer"], parts)
+    document(
+        "The output of `flowtrigger diff --format json`",
+        &["answer"],
+        parts,
+    )
 }
 
 fn rule() -> Value {
-    let changes = ["added", "removed", "equal", "wider", "narrower", "different", "cannot tell"];
+    let changes = [
+        "added",
+        "removed",
+        "equal",
+        "wider",
+        "narrower",
+        "different",
+        "cannot tell",
+    ];
     Keys::new()
         .with("rule", text("The rule."))
-        .with("change", words("How the events that it matches differ: `wider` matches more of them.", &changes))
-        .with("before", maybe_text("Where it is in the old version: `file:line:column`."))
+        .with(
+            "change",
+            words(
+                "How the events that it matches differ: `wider` matches more of them.",
+                &changes,
+            ),
+        )
+        .with(
+            "before",
+            maybe_text("Where it is in the old version: `file:line:column`."),
+        )
         .with("after", maybe_text("Where it is in the new version."))
         .with("only_before", part_or_null("example"))
         .with("only_after", part_or_null("example"))
-        .with("why", maybe_text("Why it cannot be told; null if it is proven."))
-        .with("effects", list(part("effect"), "Keys of the rule with another value: gates, steps, mode."))
+        .with(
+            "why",
+            maybe_text("Why it cannot be told; null if it is proven."),
+        )
+        .with(
+            "effects",
+            list(
+                part("effect"),
+                "Keys of the rule with another value: gates, steps, mode.",
+            ),
+        )
         .object("One rule of both versions.")
 }
 
 fn effect() -> Value {
     Keys::new()
         .with("key", text("The key; of a step `flow.NAME`."))
-        .with("before", any("Its value in the old version; null if it has none."))
-        .with("after", any("Its value in the new version; null if it has none."))
+        .with(
+            "before",
+            any("Its value in the old version; null if it has none."),
+        )
+        .with(
+            "after",
+            any("Its value in the new version; null if it has none."),
+        )
         .object("A key of a rule with another value.")
 }

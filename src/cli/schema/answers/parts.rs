@@ -221,7 +221,10 @@ pub fn example() -> Value {
     let value = Keys::new()
         .with("path", text("The field."))
         .may_have("value", any("Its value."))
-        .may_have("absent", flag("`true` if the event does not have the field."))
+        .may_have(
+            "absent",
+            flag("`true` if the event does not have the field."),
+        )
         .object("One field of the event that the rules read.");
     Keys::new()
         .with("source", text("`event_source` in rules."))
@@ -241,9 +244,15 @@ pub fn proofs() -> Value {
             .object("A place.")
     };
     let finding = Keys::new()
-        .with("code", text("The kind of the finding, as in `diagnostics`."))
+        .with(
+            "code",
+            text("The kind of the finding, as in `diagnostics`."),
+        )
         .with("rule", text("The rule."))
-        .with("others", list(text("A rule."), "The other rules that it is about."))
+        .with(
+            "others",
+            list(text("A rule."), "The other rules that it is about."),
+        )
         .with("at", place())
         .with("related", list(place(), "The other places that prove it."))
         .with("message", text("What was found."))
@@ -259,7 +268,10 @@ pub fn proofs() -> Value {
         .with("rules", count("Rules that were analysed."))
         .with("findings", list(finding, "The findings, by file and line."))
         .with("undecided", list(undecided, "What is not decided."))
-        .with("not_compared", count("Pairs of rules that were too many to compare."))
+        .with(
+            "not_compared",
+            count("Pairs of rules that were too many to compare."),
+        )
         .object("What `--prove` found.")
 }
 

@@ -90,13 +90,25 @@ fn mutant_counts() -> Keys {
     Keys::new()
         .with("killed", count("How many mutants fail a test."))
         .with("survived", count("How many fail no test."))
-        .with("equivalent", count("How many do the same for every event, which was proven. They do not count."))
-        .with("percent", count("The share of killed mutants, rounded down."))
+        .with(
+            "equivalent",
+            count("How many do the same for every event, which was proven. They do not count."),
+        )
+        .with(
+            "percent",
+            count("The share of killed mutants, rounded down."),
+        )
 }
 
 fn mutants() -> Value {
     mutant_counts()
-        .with("subjects", list(part("subject"), "The rules, and the named flows that they run."))
+        .with(
+            "subjects",
+            list(
+                part("subject"),
+                "The rules, and the named flows that they run.",
+            ),
+        )
         .object("The mutants of all rules.")
 }
 
@@ -107,11 +119,20 @@ fn mutated_subject() -> Value {
     );
     mutant_counts()
         .with("name", text("The rule or the flow."))
-        .with("kind", words("What it is. Rules of bundles have no mutants.", &["rule", "flow", "bundle rule"]))
+        .with(
+            "kind",
+            words(
+                "What it is. Rules of bundles have no mutants.",
+                &["rule", "flow", "bundle rule"],
+            ),
+        )
         .with("at", text("Its place: `file:line:column`."))
         .with("tests", count("How many tests it has."))
         .with("failing", failing)
-        .with("mutants", list(part("mutant"), "Its mutants, in the order of the file."))
+        .with(
+            "mutants",
+            list(part("mutant"), "Its mutants, in the order of the file."),
+        )
         .object("The mutants of a rule or of a named flow.")
 }
 

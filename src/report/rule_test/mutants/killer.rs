@@ -8,9 +8,7 @@ use crate::report::error::CommandError;
 use crate::report::render::escape::plain;
 use crate::report::rule_test::expectation::EntryComparison;
 use crate::report::rule_test::mutants::suggest::{Suggestions, Survivor};
-use crate::report::rule_test::mutants::{
-    MutantResult, SubjectKind, SubjectScore, TestedMutant,
-};
+use crate::report::rule_test::mutants::{MutantResult, SubjectKind, SubjectScore, TestedMutant};
 use crate::report::rule_test::run_test::{TestRunner, TestedEvent};
 use crate::report::rule_test::suite::{Suite, TestCase};
 use flowtrigger_core::document::Node;
@@ -121,7 +119,8 @@ impl<'r> SubjectRun<'r> {
         for mutant in self.compiler.flow_mutants(name) {
             let compiled = tested.iter().map(|user| {
                 let (rule, document) = (&user.rule, &user.document);
-                self.compiler.compile_with_flow(rule, document, name, &mutant.document)
+                self.compiler
+                    .compile_with_flow(rule, document, name, &mutant.document)
             });
             let Some(compiled) = compiled.collect::<Option<Vec<_>>>() else {
                 continue;
@@ -134,7 +133,8 @@ impl<'r> SubjectRun<'r> {
                 }
             }
             if matches!(result, MutantResult::Survived { .. }) {
-                for ((user, compiled), known) in tested.iter().zip(&compiled).zip(&mut suggestions) {
+                for ((user, compiled), known) in tested.iter().zip(&compiled).zip(&mut suggestions)
+                {
                     let survivor = Survivor {
                         rule: user,
                         mutant: compiled,
@@ -178,7 +178,9 @@ impl<'r> SubjectRun<'r> {
                 continue;
             };
             let events = events.into_iter();
-            let events = events.map(|event| TestedEvent::alone(rule, event)).collect();
+            let events = events
+                .map(|event| TestedEvent::alone(rule, event))
+                .collect();
             let evaluated = EvaluatedCase { case, events };
             let outcome = self.runner.play(case, &evaluated.events)?;
             if !outcome.failure.is_empty() {

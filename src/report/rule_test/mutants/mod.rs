@@ -123,7 +123,9 @@ impl MutationScore {
 
     /// Whether every subject could be tested: no test of it fails without a change.
     pub fn is_valid(&self) -> bool {
-        self.subjects.iter().all(|subject| subject.failing.is_empty())
+        self.subjects
+            .iter()
+            .all(|subject| subject.failing.is_empty())
     }
 }
 
@@ -179,13 +181,19 @@ pub fn score(
     let results = std::thread::scope(|scope| {
         let started: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let joined = started.into_iter().map(|thread| {
-            let failed = || Err(CommandError::runtime("a test of a mutant panicked".to_owned()));
+            let failed = || {
+                Err(CommandError::runtime(
+                    "a test of a mutant panicked".to_owned(),
+                ))
+            };
             thread.join().unwrap_or_else(|_| failed())
         });
         joined.collect::<Vec<_>>()
     });
     results.into_iter().collect::<Result<(), _>>()?;
-    let mut finished = finished.into_inner().expect("no thread panics while it holds it");
+    let mut finished = finished
+        .into_inner()
+        .expect("no thread panics while it holds it");
     finished.sort_by_key(|(number, _)| *number);
     let subjects = finished.into_iter().map(|(_, score)| score);
     Ok(MutationScore {
@@ -212,6 +220,8 @@ fn subjects(rules: &[Arc<Rule>], book: &Rulebook) -> Vec<Subject> {
         }
     }
     let rules = rules.iter().map(|rule| Subject::Rule(Arc::clone(rule)));
-    let flows = flows.into_iter().map(|(name, users)| Subject::Flow(name, users));
+    let flows = flows
+        .into_iter()
+        .map(|(name, users)| Subject::Flow(name, users));
     rules.chain(flows).collect()
 }

@@ -92,7 +92,11 @@ fn suggestion(test: &SuggestedTest, out: &mut Output) -> io::Result<()> {
 /// A line for people who read only the end: how many mutants survived.
 pub fn summary(score: &MutationScore) -> String {
     let count = score.count();
-    format!("{}, {} survived", number(count.total(), "mutant"), count.survived)
+    format!(
+        "{}, {} survived",
+        number(count.total(), "mutant"),
+        count.survived
+    )
 }
 
 pub fn json(score: &MutationScore) -> Value {

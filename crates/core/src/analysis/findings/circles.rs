@@ -50,11 +50,7 @@ struct Effect {
 }
 
 /// Adds the circles. Each rule is reported in one circle.
-pub(super) fn find(
-    analysed: &Analysed<'_>,
-    analyzer: &mut Analyzer<'_>,
-    report: &mut ProofReport,
-) {
+pub(super) fn find(analysed: &Analysed<'_>, analyzer: &mut Analyzer<'_>, report: &mut ProofReport) {
     let writers = writers(analysed);
     let changes = changes(&writers);
     let graph = Graph::new(&writers, &changes, analysed, report);
@@ -64,7 +60,9 @@ pub(super) fn find(
             continue;
         }
         for circle in graph.circles(start, &writers) {
-            let hops = circle.iter().map(|(writer, change)| (&writers[*writer], &changes[*change]));
+            let hops = circle
+                .iter()
+                .map(|(writer, change)| (&writers[*writer], &changes[*change]));
             let hops: Vec<(&Writer<'_>, &Change<'_>)> = hops.collect();
             if let Some(events) = confirmed(&hops, analyzer, analysed) {
                 reported.extend(hops.iter().map(|(writer, _)| writer.rule.name.as_str()));
@@ -212,7 +210,9 @@ fn path_to(
 fn tested_paths(writers: &[Writer<'_>]) -> Vec<String> {
     let guards = writers.iter().flat_map(|writer| &writer.request.guards);
     let predicates = guards.flat_map(|guard| guard.predicates());
-    let mut paths: Vec<String> = predicates.map(|predicate| predicate.path.text.clone()).collect();
+    let mut paths: Vec<String> = predicates
+        .map(|predicate| predicate.path.text.clone())
+        .collect();
     paths.sort();
     paths.dedup();
     paths
@@ -227,17 +227,30 @@ fn signature(
 ) -> String {
     let predicted = predicted(change, writers[change.writer].rule, analysed);
     let values = tested.iter().filter_map(|path| {
-        let is_set = change.written.source_of(path).is_some() || path.starts_with(change.fields.object);
-        is_set.then(|| (path, predicted.known_value(path), change.fields.field(path).is_some()))
+        let is_set =
+            change.written.source_of(path).is_some() || path.starts_with(change.fields.object);
+        is_set.then(|| {
+            (
+                path,
+                predicted.known_value(path),
+                change.fields.field(path).is_some(),
+            )
+        })
     });
     let values: Vec<String> = values
         .map(|(path, value, is_written)| format!("{path}={value:?}{is_written}"))
         .collect();
     let tags = ["additional_tags", "remove_tags"].map(|tags| {
         let field = format!("{}.{tags}", change.fields.object);
-        change.fields.field(&field).map(|template| template.constant())
+        change
+            .fields
+            .field(&field)
+            .map(|template| template.constant())
     });
-    format!("{} {} {values:?} {tags:?}", change.written.event_type, change.written.writes)
+    format!(
+        "{} {} {values:?} {tags:?}",
+        change.written.event_type, change.written.writes
+    )
 }
 
 fn predicted<'a>(
@@ -260,7 +273,11 @@ fn leads_to(change: &Change<'_>, writers: &[Writer<'_>], analysed: &Analysed<'_>
         let predicted = predicted(change, writer.rule, analysed);
         writer.rule.event_types.iter().any(listens)
             && predicted.is_change()
-            && writer.request.guards.iter().all(|guard| predicted.may_pass(guard))
+            && writer
+                .request
+                .guards
+                .iter()
+                .all(|guard| predicted.may_pass(guard))
     };
     let numbered = writers.iter().enumerate();
     numbered
@@ -280,7 +297,8 @@ fn confirmed(
     let mut common = Vec::new();
     for (number, (writer, _)) in hops.iter().enumerate() {
         let (_, change) = hops[(number + hops.len() - 1) % hops.len()];
-        let mut parts: Vec<Condition> = writer.request.guards.iter().map(|g| (*g).clone()).collect();
+        let mut parts: Vec<Condition> =
+            writer.request.guards.iter().map(|g| (*g).clone()).collect();
         common.push(Condition::All(
             parts.iter().map(|part| lasting(part, hops)).collect(),
         ));

@@ -29,11 +29,7 @@ struct Write {
 }
 
 /// Adds the rules that write different values. Each rule is reported with one other.
-pub(super) fn find(
-    analysed: &Analysed<'_>,
-    analyzer: &mut Analyzer<'_>,
-    report: &mut ProofReport,
-) {
+pub(super) fn find(analysed: &Analysed<'_>, analyzer: &mut Analyzer<'_>, report: &mut ProofReport) {
     let mut fields: FxHashMap<String, Vec<Write>> = FxHashMap::default();
     let mut required: FxHashMap<usize, RequiredValues> = FxHashMap::default();
     for (number, event) in analysed.events.iter().enumerate() {
@@ -64,23 +60,20 @@ pub(super) fn find(
                 continue;
             }
             left -= 1;
-            let subjects = [a, b].map(|write| {
-                Subject::of_rule(analysed.rule(write.rule)).with(&write.condition)
-            });
+            let subjects = [a, b]
+                .map(|write| Subject::of_rule(analysed.rule(write.rule)).with(&write.condition));
             let goals = subjects.map(Goal::Matches);
             if let FoundEvent::Found(event) = analyzer.find(&goals) {
                 reported.extend([a.rule, b.rule]);
-                report.findings.push(finding(analysed, name, [a, b], *event));
+                report
+                    .findings
+                    .push(finding(analysed, name, [a, b], *event));
             }
         }
     }
 }
 
-fn add_writes(
-    analysed: &Analysed<'_>,
-    number: usize,
-    fields: &mut FxHashMap<String, Vec<Write>>,
-) {
+fn add_writes(analysed: &Analysed<'_>, number: usize, fields: &mut FxHashMap<String, Vec<Write>>) {
     let rule = analysed.rule(number);
     for request in guarded_requests(rule) {
         if !to_help_desk(request.http, analysed.config) {
@@ -158,7 +151,9 @@ fn pairs<'w>(
             *counts.entry(path).or_default() += 1;
         }
     }
-    let path = counts.into_iter().max_by_key(|(path, count)| (*count, *path));
+    let path = counts
+        .into_iter()
+        .max_by_key(|(path, count)| (*count, *path));
     let path = path.map(|(path, _)| path.to_owned()).unwrap_or_default();
     let mut by_value: FxHashMap<String, Vec<usize>> = FxHashMap::default();
     let mut others: Vec<usize> = Vec::new();
@@ -175,7 +170,9 @@ fn pairs<'w>(
     let candidates = move |number: usize| -> Vec<usize> {
         let mut found = match required[&writes[number].rule].of_path(&path) {
             Some(values) => {
-                let listed = values.iter().filter_map(|value| by_value.get(&value.to_string()));
+                let listed = values
+                    .iter()
+                    .filter_map(|value| by_value.get(&value.to_string()));
                 let mut found: Vec<usize> = listed.flatten().copied().collect();
                 found.extend(&others);
                 found

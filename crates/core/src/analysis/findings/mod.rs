@@ -75,9 +75,8 @@ impl Finding {
     }
 
     pub fn to_json(&self, files: &Files) -> Value {
-        let location = |at: &Span| {
-            json!({"file": files.name(at.file), "line": at.line, "column": at.column})
-        };
+        let location =
+            |at: &Span| json!({"file": files.name(at.file), "line": at.line, "column": at.column});
         json!({
             "code": self.code,
             "rule": self.rule,

@@ -152,7 +152,9 @@ fn always(rule: &Rule) -> Finding {
 
 fn without_effect(rule: &Rule, predicate: &Predicate) -> Finding {
     let presence = match &*predicate.operator {
-        Operator::Exists(_) | Operator::Present(_) => ", because other tests already need the field",
+        Operator::Exists(_) | Operator::Present(_) => {
+            ", because other tests already need the field"
+        }
         _ => "",
     };
     Finding {

@@ -35,7 +35,11 @@ impl RequiredValues {
             && is.operands.0.iter().all(|operand| !operand.is_path());
         let values: Vec<Value> = is.operands.literals().cloned().collect();
         // Numbers can be equal in several notations.
-        if is_plain && !values.iter().any(|value| value.is_number() || value.is_array()) {
+        if is_plain
+            && !values
+                .iter()
+                .any(|value| value.is_number() || value.is_array())
+        {
             self.0.entry(predicate.path.text.clone()).or_insert(values);
         }
     }

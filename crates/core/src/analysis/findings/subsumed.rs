@@ -12,11 +12,7 @@ use crate::rule::Rule;
 const MAX_CANDIDATES: usize = 32;
 
 /// Adds the rules that another one covers.
-pub(super) fn find(
-    analysed: &Analysed<'_>,
-    analyzer: &mut Analyzer<'_>,
-    report: &mut ProofReport,
-) {
+pub(super) fn find(analysed: &Analysed<'_>, analyzer: &mut Analyzer<'_>, report: &mut ProofReport) {
     let rules = &analysed.rules.rules;
     let addresses = rules.iter().enumerate();
     let numbers: FxHashMap<*const Rule, usize> = addresses
@@ -44,7 +40,9 @@ pub(super) fn find(
         if let Some(other) = covering {
             covered[number] = true;
             let event = Witness::clone(event);
-            report.findings.push(finding(rule, analysed.rule(other), event));
+            report
+                .findings
+                .push(finding(rule, analysed.rule(other), event));
         }
     }
 }

@@ -20,8 +20,8 @@ use flowtrigger_core::event::catalogue::field_type::FieldType;
 use flowtrigger_core::event::type_pattern::TypePattern;
 use flowtrigger_core::flow::simulate::Mocks;
 use flowtrigger_core::language::condition::Condition;
-use flowtrigger_core::mutation::difference::{DifferenceSearch, FieldChange};
 use flowtrigger_core::matching::explain;
+use flowtrigger_core::mutation::difference::{DifferenceSearch, FieldChange};
 use flowtrigger_core::path::Path;
 use flowtrigger_core::path::set::set_described;
 use flowtrigger_core::rule::Rule;
@@ -83,7 +83,9 @@ impl BaseEvent {
         runner: &TestRunner<'_>,
     ) -> Option<Vec<FieldChange>> {
         let config = &runner.book.config;
-        let known = config.catalogue.by_name(&self.event.source, &self.event.event_type);
+        let known = config
+            .catalogue
+            .by_name(&self.event.source, &self.event.event_type);
         let types = |path: &Path| -> Vec<FieldType> {
             match known.map(|known| known.field(&path.text)) {
                 Some(FieldLookup::Known(found)) => vec![found.clone()],
@@ -148,7 +150,9 @@ fn of_entry(
     let set = entry.set.iter();
     Some(BaseEvent {
         written,
-        set: set.map(|(path, value)| (path.text.clone(), value.clone())).collect(),
+        set: set
+            .map(|(path, value)| (path.text.clone(), value.clone()))
+            .collect(),
         mocks: entry.mocks(),
         now: case.test.now,
         event,
@@ -160,10 +164,14 @@ fn samples(rule: &Rule, runner: &TestRunner<'_>) -> Vec<BaseEvent> {
     let mut found = Vec::new();
     for pattern in rule.event_types.iter() {
         let types = match pattern {
-            TypePattern::Name(name) => config.catalogue.by_name(&rule.event_source, name).into_iter().collect(),
-            TypePattern::Family(prefix) => {
-                config.catalogue.matching(&rule.event_source, &format!("{prefix}*"))
-            }
+            TypePattern::Name(name) => config
+                .catalogue
+                .by_name(&rule.event_source, name)
+                .into_iter()
+                .collect(),
+            TypePattern::Family(prefix) => config
+                .catalogue
+                .matching(&rule.event_source, &format!("{prefix}*")),
         };
         for event_type in types {
             if found.len() == MAX_SAMPLES {
@@ -175,11 +183,7 @@ fn samples(rule: &Rule, runner: &TestRunner<'_>) -> Vec<BaseEvent> {
     found
 }
 
-fn sample(
-    event_type: &EventType,
-    rule: &Rule,
-    runner: &TestRunner<'_>,
-) -> Option<BaseEvent> {
+fn sample(event_type: &EventType, rule: &Rule, runner: &TestRunner<'_>) -> Option<BaseEvent> {
     let config = &runner.book.config;
     let sample = TypeSample::new(event_type, &config.catalogue)?;
     let written: Value = serde_json::from_str(&sample.text).ok()?;

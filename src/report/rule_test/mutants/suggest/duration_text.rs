@@ -4,7 +4,12 @@ use std::time::Duration;
 
 pub fn duration_text(time: Duration) -> String {
     let milliseconds = time.as_millis();
-    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ];
     let unit = units
         .iter()
         .find(|(unit, _)| milliseconds >= *unit && milliseconds % unit == 0);

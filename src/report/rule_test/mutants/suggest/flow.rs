@@ -32,7 +32,10 @@ const MAX_VALUES: usize = 8;
 enum Perturbation {
     Field(FieldChange),
     /// A part of the reply of a step.
-    Reply { step: String, change: FieldChange },
+    Reply {
+        step: String,
+        change: FieldChange,
+    },
     /// The step fails.
     Fails(String),
 }
@@ -40,7 +43,11 @@ enum Perturbation {
 impl Search<'_> {
     /// Tries the events of the tests, then with one change, then with two.
     pub(super) fn flow(&self) -> Result<Option<SuggestedTest>, CommandError> {
-        let bases: Vec<&BaseEvent> = self.bases.iter().filter(|base| base.matches(self.rule)).collect();
+        let bases: Vec<&BaseEvent> = self
+            .bases
+            .iter()
+            .filter(|base| base.matches(self.rule))
+            .collect();
         for base in &bases {
             if let Some(test) = self.with_difference(base)? {
                 return Ok(Some(test));
@@ -121,7 +128,10 @@ impl Search<'_> {
     }
 
     fn simulation(&self, rule: &Rule, base: &BaseEvent) -> Simulation {
-        let now = base.now.or(base.event.time).unwrap_or(Timestamp::UNIX_EPOCH);
+        let now = base
+            .now
+            .or(base.event.time)
+            .unwrap_or(Timestamp::UNIX_EPOCH);
         let locals = rule.locals_of(&base.event);
         let subject = subject(rule, &base.event, &locals);
         simulated(rule, &subject, &base.mocks, now, &self.runner.book.config)
@@ -132,7 +142,10 @@ impl Search<'_> {
         let mut found = Vec::new();
         let steps: Vec<&Step> = self.rule.flow.all_steps();
         let mutated = self.mutant.flow.all_steps();
-        let conditions = steps.iter().chain(&mutated).flat_map(|step| conditions(step));
+        let conditions = steps
+            .iter()
+            .chain(&mutated)
+            .flat_map(|step| conditions(step));
         let predicates: Vec<&Predicate> = conditions.collect();
         let vars = &self.rule.vars;
         let scope = Scope::new(&base.event, vars);
@@ -209,7 +222,10 @@ fn conditions(step: &Step) -> Vec<&Predicate> {
     match &step.action {
         Action::When(condition) => condition.predicates(),
         Action::Choose(choose) => {
-            let branches = choose.branches.iter().filter_map(|branch| branch.when.as_ref());
+            let branches = choose
+                .branches
+                .iter()
+                .filter_map(|branch| branch.when.as_ref());
             branches.flat_map(|when| when.predicates()).collect()
         }
         Action::Call(_)

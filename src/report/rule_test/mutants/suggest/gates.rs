@@ -62,12 +62,21 @@ impl Search<'_> {
     /// Several equal events at times at which the gates of the rule and of the mutant can differ.
     fn timelines(&self, base: &BaseEvent) -> Result<Option<SuggestedTest>, CommandError> {
         let gates = self.rule.gates.iter().chain(&self.mutant.gates);
-        let limits: BTreeSet<u32> = gates.clone().map(limit).filter(|limit| *limit <= MAX_EVENTS).collect();
+        let limits: BTreeSet<u32> = gates
+            .clone()
+            .map(limit)
+            .filter(|limit| *limit <= MAX_EVENTS)
+            .collect();
         let windows: BTreeSet<Duration> = gates.flat_map(windows).collect();
         let second = Duration::from_secs(1);
         let mut last: BTreeSet<Duration> = BTreeSet::from([second * MAX_EVENTS]);
         for window in windows {
-            last.extend([window / 2, window.saturating_sub(second), window, window + second]);
+            last.extend([
+                window / 2,
+                window.saturating_sub(second),
+                window,
+                window + second,
+            ]);
         }
         for limit in limits {
             for at in &last {
@@ -90,7 +99,9 @@ impl Search<'_> {
         base: &BaseEvent,
         offsets: &[Duration],
     ) -> Result<Option<SuggestedTest>, CommandError> {
-        let planned = offsets.iter().map(|at| json!({ "at": duration_text(*at), "expect": "match" }));
+        let planned = offsets
+            .iter()
+            .map(|at| json!({ "at": duration_text(*at), "expect": "match" }));
         let mut entry = self.entry(base);
         if !base.mocks.is_empty() {
             entry.insert("mock".into(), mocks::to_json(&base.mocks));
@@ -119,8 +130,14 @@ impl Search<'_> {
             rule: Arc::clone(rule),
             ..case.clone()
         };
-        let events = self.runner.read_events(&case).unwrap_or_default().into_iter();
-        let events: Vec<TestedEvent> = events.map(|event| TestedEvent::alone(rule, event)).collect();
+        let events = self
+            .runner
+            .read_events(&case)
+            .unwrap_or_default()
+            .into_iter();
+        let events: Vec<TestedEvent> = events
+            .map(|event| TestedEvent::alone(rule, event))
+            .collect();
         Ok(self.runner.timeline(&case, &events)?.played())
     }
 }

@@ -32,7 +32,10 @@ pub fn difference(
             None => drop(differing.insert(step.clone(), call.clone())),
         }
     }
-    for step in sent_otherwise.keys().filter(|step| !sent.contains_key(*step)) {
+    for step in sent_otherwise
+        .keys()
+        .filter(|step| !sent.contains_key(*step))
+    {
         differing.insert(step.clone(), "not sent".into());
     }
     if !differing.is_empty() {
@@ -96,7 +99,9 @@ fn attempts(run: &Simulation, other: &Simulation) -> Map<String, Value> {
         counts
     };
     let (own, other) = (count(run), count(other));
-    let differing = own.iter().filter(|(step, count)| other.get(*step) != Some(*count));
+    let differing = own
+        .iter()
+        .filter(|(step, count)| other.get(*step) != Some(*count));
     differing
         .map(|(step, count)| (step.clone(), (*count).into()))
         .collect()
