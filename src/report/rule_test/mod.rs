@@ -14,5 +14,6 @@ pub mod sent_call;
 pub mod sent_calls;
 pub mod step_names;
 pub mod suite;
+mod test_event;
 mod timeline;
 mod timeline_event;
