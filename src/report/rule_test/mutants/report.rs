@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::report::output::Output;
 use crate::report::render::color::{Paint, Tone};
-use crate::report::render::diagnostics::number;
 use crate::report::render::table::Table;
 use crate::report::rule_test::mutants::{
     MutantCount, MutantResult, MutationScore, SubjectKind, SubjectScore, SuggestedTest,
@@ -34,12 +33,24 @@ fn row(subject: &SubjectScore) -> [String; 5] {
     };
     let name = format!("{kind}{}", subject.name);
     if let Some(failing) = subject.failing.first() {
-        let why = format!("not tested: the test `{failing}` fails without a change");
-        return [String::new(), name, why, String::new(), String::new()];
+        let why = format!("the test `{failing}` fails without a change");
+        return [
+            String::new(),
+            name,
+            "not tested".to_owned(),
+            String::new(),
+            why,
+        ];
     }
     if subject.kind == SubjectKind::BundleRule {
-        let why = "not tested: rules of bundles have no mutants".to_owned();
-        return [String::new(), name, why, String::new(), String::new()];
+        let why = "rules of bundles have no mutants".to_owned();
+        return [
+            String::new(),
+            name,
+            "not tested".to_owned(),
+            String::new(),
+            why,
+        ];
     }
     counts(String::new(), &name, subject.count())
 }
@@ -87,16 +98,6 @@ fn suggestion(test: &SuggestedTest, out: &mut Output) -> io::Result<()> {
         writeln!(out, "{line}")?;
     }
     Ok(())
-}
-
-/// A line for people who read only the end: how many mutants survived.
-pub fn summary(score: &MutationScore) -> String {
-    let count = score.count();
-    format!(
-        "{}, {} survived",
-        number(count.total(), "mutant"),
-        count.survived
-    )
 }
 
 pub fn json(score: &MutationScore) -> Value {

@@ -59,38 +59,62 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// Several equal events at times at which the gates of the rule and of the mutant can differ.
+    /// Several events at times at which the gates of the rule and of the mutant can differ: equal ones, and such that
+    /// differ for the other gates.
     fn timelines(&self, base: &BaseEvent) -> Result<Option<SuggestedTest>, CommandError> {
+        let offsets = self.offsets();
+        for others in [Vec::new(), self.other_keys()] {
+            for offsets in &offsets {
+                let found = self.timeline(base, offsets, &others)?;
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+            if self.other_keys().is_empty() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The times of the events of each timeline.
+    fn offsets(&self) -> Vec<Vec<Duration>> {
         let gates = self.rule.gates.iter().chain(&self.mutant.gates);
-        let limits: BTreeSet<u32> = gates
-            .clone()
-            .map(limit)
-            .filter(|limit| *limit <= MAX_EVENTS)
-            .collect();
-        let windows: BTreeSet<Duration> = gates.flat_map(windows).collect();
+        let limits: BTreeSet<u32> = gates.clone().map(limit).collect();
+        let limits = limits.into_iter().filter(|limit| *limit <= MAX_EVENTS);
         let second = Duration::from_secs(1);
         let mut last: BTreeSet<Duration> = BTreeSet::from([second * MAX_EVENTS]);
-        for window in windows {
-            last.extend([
-                window / 2,
-                window.saturating_sub(second),
-                window,
-                window + second,
-            ]);
+        for window in gates.clone().flat_map(windows) {
+            let before = window.saturating_sub(second);
+            last.extend([window / 2, before, window, window + second]);
         }
+        let mut all = Vec::new();
         for limit in limits {
             for at in &last {
                 // The first events together, and one more after some time.
                 let apart = Duration::from_millis(10);
                 let first = (0..limit).map(|number| apart * number);
-                let offsets: Vec<Duration> = first.chain([(*at).max(apart * limit)]).collect();
-                let found = self.timeline(base, &offsets)?;
-                if found.is_some() {
-                    return Ok(found);
-                }
+                all.push(first.chain([(*at).max(apart * limit)]).collect());
             }
         }
-        Ok(None)
+        all.extend(gates.filter_map(steady));
+        all
+    }
+
+    /// The paths by which the gates that are not changed group events.
+    fn other_keys(&self) -> Vec<String> {
+        let changed = self.mutation.key.split('.').next().unwrap_or_default();
+        let of = |gate: &&Gate| gate.kind.as_str() == changed;
+        let own = self
+            .rule
+            .gates
+            .iter()
+            .find(of)
+            .and_then(|gate| gate.per.as_ref());
+        let others = self.rule.gates.iter().filter(|gate| !of(gate));
+        let paths = others.filter_map(|gate| gate.per.as_ref());
+        let paths = paths.filter(|path| own.is_none_or(|own| own.route != path.route));
+        paths.map(|path| path.text.clone()).collect()
     }
 
     /// A test of events at these times, expecting what the rule does with them.
@@ -98,10 +122,24 @@ impl Search<'_> {
         &self,
         base: &BaseEvent,
         offsets: &[Duration],
+        other_keys: &[String],
     ) -> Result<Option<SuggestedTest>, CommandError> {
-        let planned = offsets
-            .iter()
-            .map(|at| json!({ "at": duration_text(*at), "expect": "match" }));
+        let start = |number: usize, at: Duration| {
+            let mut event = Map::new();
+            event.insert("at".into(), duration_text(at).into());
+            if !other_keys.is_empty() {
+                let keys = other_keys
+                    .iter()
+                    .map(|key| (key.clone(), json!(number + 1)));
+                event.insert("set".into(), Value::Object(keys.collect()));
+            }
+            event
+        };
+        let planned = offsets.iter().enumerate().map(|(number, at)| {
+            let mut event = start(number, *at);
+            event.insert("expect".into(), "match".into());
+            Value::Object(event)
+        });
         let mut entry = self.entry(base);
         if !base.mocks.is_empty() {
             entry.insert("mock".into(), mocks::to_json(&base.mocks));
@@ -120,8 +158,8 @@ impl Search<'_> {
         if happened == self.played(&case, self.mutant)? {
             return Ok(None);
         }
-        let events = happened.iter().zip(offsets);
-        let events = events.map(|(event, at)| expected(event, *at));
+        let events = happened.iter().zip(offsets).enumerate();
+        let events = events.map(|(number, (event, at))| expected(start(number, *at), event, *at));
         self.confirmed(with(events.collect()))
     }
 
@@ -143,9 +181,7 @@ impl Search<'_> {
 }
 
 /// An event of a test that expects what happened.
-fn expected(event: &PlayedEvent, at: Duration) -> Value {
-    let mut entry = Map::new();
-    entry.insert("at".into(), duration_text(at).into());
+fn expected(mut entry: Map<String, Value>, event: &PlayedEvent, at: Duration) -> Value {
     entry.insert("expect".into(), event.happened.as_str().into());
     if let Some(gate) = &event.gate {
         entry.insert("gate".into(), gate.as_str().into());
@@ -179,4 +215,14 @@ fn windows(gate: &Gate) -> Vec<Duration> {
         | GateKind::Series(_) => {}
     }
     windows
+}
+
+/// The times of events that come so often that a debounce starts its run at its latest time.
+fn steady(gate: &Gate) -> Option<Vec<Duration>> {
+    let [quiet, at_most] = windows(gate)[..] else {
+        return None;
+    };
+    let step = Duration::from_secs(quiet.as_secs() * 9 / 10).max(Duration::from_secs(1));
+    let count = u32::try_from((at_most + quiet).as_secs() / step.as_secs()).ok()?;
+    (count <= MAX_EVENTS).then(|| (0..=count).map(|number| step * number).collect())
 }

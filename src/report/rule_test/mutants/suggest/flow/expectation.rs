@@ -65,7 +65,20 @@ fn sent(run: &Simulation, steps: &FlowSteps<'_>, config: &Config) -> Map<String,
         config,
         different: RefCell::default(),
     };
-    calls.by_step(steps)
+    let mut sent = calls.by_step(steps);
+    for (key, written) in &mut sent {
+        let mut named = run.calls.iter();
+        let Some(call) = named.find(|call| call.name == *key || call.step == *key) else {
+            continue;
+        };
+        let whole = call.call.to_json();
+        for part in ["headers", "env"] {
+            if let Some(value) = whole.get(part).filter(|value| !is_nothing(value)) {
+                written[part] = value.clone();
+            }
+        }
+    }
+    sent
 }
 
 /// The parts of a call that differ in another one.
