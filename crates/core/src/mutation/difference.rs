@@ -249,7 +249,7 @@ pub fn values_to_try(
         operator.constants(scope)
     });
     let constants: Vec<Value> = constants.collect();
-    let mut values = near(now.as_ref(), &constants);
+    let mut values = near(now.as_ref(), &constants, types);
     let candidates = Candidates::with_values(&here, compared.collect(), types, scope)
         .or_else(|| Candidates::of(&[], types, scope));
     let candidates = candidates.iter().flat_map(Candidates::iter).flatten();
@@ -267,7 +267,7 @@ pub fn values_to_try(
 }
 
 /// Values that differ little from the one of the event.
-fn near(now: Option<&Value>, constants: &[Value]) -> Vec<Value> {
+fn near(now: Option<&Value>, constants: &[Value], types: &[FieldType]) -> Vec<Value> {
     let mut values = Vec::new();
     match now {
         Some(Value::Array(items)) => {
@@ -287,8 +287,13 @@ fn near(now: Option<&Value>, constants: &[Value]) -> Vec<Value> {
                 values.push(fewer.chain([constant]).cloned().collect());
             }
         }
-        Some(Value::String(_)) => values.push(json!("other")),
-        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => {}
+        Some(Value::String(_)) if types.iter().all(|known| known.values().is_none()) => {
+            values.push(json!("other"));
+        }
+        Some(
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_),
+        )
+        | None => {}
     }
     values
 }

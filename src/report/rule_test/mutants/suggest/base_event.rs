@@ -30,6 +30,8 @@ use flowtrigger_core::rule::test::{RuleTest, TestForm};
 
 /// More events of tests than this are not tried.
 const MAX_BASES: usize = 24;
+/// An event whose JSON is longer than this is not short.
+const MAX_SHORT: usize = 300;
 /// The samples of more types than this are not tried.
 const MAX_SAMPLES: usize = 6;
 
@@ -54,6 +56,11 @@ impl BaseEvent {
             now: None,
             event: witness.event.clone(),
         })
+    }
+
+    /// Whether a test with it needs many lines.
+    pub fn is_long(&self) -> bool {
+        self.written.to_string().len() > MAX_SHORT
     }
 
     /// The same event with some fields changed; none if they cannot be set.

@@ -26,7 +26,8 @@ impl Search<'_> {
             self.different(base)
         });
         let mut found: Vec<BaseEvent> = found.collect();
-        found.sort_by_key(|base| base.set.len());
+        // A test that names a file is shorter than one with the whole event.
+        found.sort_by_key(|base| (base.is_long(), base.set.len()));
         if let MatchDifference::Shown(witness) = difference {
             found.extend(BaseEvent::of_witness(witness));
         }

@@ -29,7 +29,7 @@ pub fn difference(
         match sent_otherwise.get(step) {
             Some(other) if other == call => {}
             Some(other) => drop(differing.insert(step.clone(), part(call, other))),
-            None => drop(differing.insert(step.clone(), call.clone())),
+            None => drop(differing.insert(step.clone(), without_input(call))),
         }
     }
     for step in sent_otherwise
@@ -79,6 +79,18 @@ fn sent(run: &Simulation, steps: &FlowSteps<'_>, config: &Config) -> Map<String,
         }
     }
     sent
+}
+
+/// A command without its standard input, which is the whole event if the rule says nothing else.
+fn without_input(call: &Value) -> Value {
+    let mut call = call.clone();
+    if let Some(entries) = call
+        .as_object_mut()
+        .filter(|entries| entries.contains_key("argv"))
+    {
+        entries.shift_remove("stdin");
+    }
+    call
 }
 
 /// The parts of a call that differ in another one.
