@@ -98,17 +98,17 @@ impl Domain {
         if !elements.is_complete || compares_containers {
             open.push(OpenKind::List);
         }
-        let mut values: Vec<Value> = Vec::new();
+        // These come first, so that they have a cell if there are too many others.
+        let mut values = vec![json!(null), json!(true), json!(false), json!([]), json!({})];
+        if !has_list_tests {
+            values.push(json!([fresh(&[])]));
+        }
         values.extend(texts.values);
         values.extend(ranks(&parts.operators));
         values.extend(words(parts.types));
         values.extend(numbers.values);
         values.extend(containers(&parts.operators));
         values.extend(parts.extra.iter().cloned());
-        values.extend([json!(true), json!(false), json!(null), json!([]), json!({})]);
-        if !has_list_tests {
-            values.push(json!([fresh(&[])]));
-        }
         let mut cells = CellTable::new(&parts);
         cells.add(None);
         for value in values {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::analysis::numbers::is_plain;
 use crate::analysis::spelling::{is_decided, other_spelling};
 use crate::analysis::texts::fresh;
 use crate::language::condition::proof::EVENT;
@@ -62,6 +63,8 @@ pub fn elements(operators: &[Operator]) -> Elements {
     for operator in of_lists() {
         for constant in operator.constants(&scope) {
             is_complete &= !constant.is_array() && !constant.is_object();
+            // Larger numbers equal others that are written differently.
+            is_complete &= constant.as_number().is_none_or(is_plain);
             if !values.contains(&constant) {
                 values.push(constant);
             }

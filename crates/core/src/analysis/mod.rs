@@ -30,6 +30,8 @@ mod problem;
 mod samples;
 mod spelling;
 pub mod subject;
+#[cfg(test)]
+mod tests;
 mod texts;
 pub mod witness;
 

@@ -27,7 +27,7 @@ pub fn numbers(operators: &[Operator], comparands: &[Comparand]) -> KindValues {
     let mut written: Vec<Value> = Vec::new();
     let mut is_complete = true;
     for number in constants(operators, comparands) {
-        is_complete &= fits_double(&number) && double(&number).abs() < LARGEST;
+        is_complete &= is_plain(&number);
         points.push(double(&number));
         written.push(Value::Number(number));
     }
@@ -53,6 +53,11 @@ pub fn numbers(operators: &[Operator], comparands: &[Comparand]) -> KindValues {
         values,
         is_complete,
     }
+}
+
+/// Whether the number equals only numbers of the same value.
+pub fn is_plain(number: &Number) -> bool {
+    fits_double(number) && double(number).abs() < LARGEST
 }
 
 fn is_unix_time(value: &Value) -> bool {
