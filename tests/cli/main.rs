@@ -2,6 +2,7 @@
 
 mod backup;
 mod convert;
+mod diff;
 mod environment;
 mod export;
 mod faults;

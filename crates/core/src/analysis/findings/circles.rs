@@ -129,15 +129,18 @@ impl Graph {
         let tested = tested_paths(writers);
         // Changes with the same type and values, as far as a rule tests them, lead to the same requests.
         let mut known: FxHashMap<String, usize> = FxHashMap::default();
+        let listeners = listeners(writers);
         let mut edges = 0;
         for (number, change) in changes.iter().enumerate() {
             let signature = signature(change, &tested, writers, analysed);
             let effect = match known.get(&signature) {
                 Some(effect) => *effect,
                 None => {
-                    edges += writers.len();
+                    let listening = listeners.get(change.written.event_type.as_str());
+                    let listening = listening.map_or(&[][..], Vec::as_slice);
+                    edges += listening.len();
                     let leads_to = match edges <= MAX_EDGES {
-                        true => leads_to(change, writers, analysed),
+                        true => leads_to(change, listening, writers, analysed),
                         false => {
                             report.not_compared += 1;
                             Vec::new()
@@ -266,24 +269,42 @@ fn predicted<'a>(
     }
 }
 
-/// The requests of rules that the event of a change certainly may start.
-fn leads_to(change: &Change<'_>, writers: &[Writer<'_>], analysed: &Analysed<'_>) -> Vec<usize> {
-    let starts = |writer: &Writer<'_>| {
-        let listens = |pattern: &TypePattern| pattern.covers(&change.written.event_type);
+/// The requests of the rules that listen to each type of a change.
+fn listeners(writers: &[Writer<'_>]) -> FxHashMap<&'static str, Vec<usize>> {
+    let mut listeners: FxHashMap<&'static str, Vec<usize>> = FxHashMap::default();
+    for effect in WriteEffect::all() {
+        let event_type = effect.event_type.as_str();
+        listeners.entry(event_type).or_insert_with(|| {
+            let numbered = writers.iter().enumerate();
+            let listens = |writer: &Writer<'_>| {
+                let mut types = writer.rule.event_types.iter();
+                types.any(|pattern| pattern.covers(event_type))
+            };
+            let listening = numbered.filter(|(_, writer)| listens(writer));
+            listening.map(|(number, _)| number).collect()
+        });
+    }
+    listeners
+}
+
+/// The requests that the event of a change certainly may start, among those of rules that listen to its type.
+fn leads_to(
+    change: &Change<'_>,
+    listening: &[usize],
+    writers: &[Writer<'_>],
+    analysed: &Analysed<'_>,
+) -> Vec<usize> {
+    let starts = |number: &usize| {
+        let writer = &writers[*number];
         let predicted = predicted(change, writer.rule, analysed);
-        writer.rule.event_types.iter().any(listens)
-            && predicted.is_change()
+        predicted.is_change()
             && writer
                 .request
                 .guards
                 .iter()
                 .all(|guard| predicted.may_pass(guard))
     };
-    let numbered = writers.iter().enumerate();
-    numbered
-        .filter(|(_, writer)| starts(writer))
-        .map(|(number, _)| number)
-        .collect()
+    listening.iter().copied().filter(starts).collect()
 }
 
 /// Returns an event for each rule of the circle: that of the change before it, which the rule matches. `None` if a

@@ -27,28 +27,39 @@ pub fn find(rule: &Rule, analyzer: &mut Analyzer<'_>, report: &mut ProofReport) 
     if predicates.len() > MAX_PREDICATES {
         return;
     }
-    let mut condition = rule.when.clone();
+    let mut left: Option<Condition> = None;
     for predicate in predicates.iter().rev() {
-        if !may_lack_effect(predicate, &predicates, &condition) {
-            continue;
-        }
-        let Some(smaller) = removed(&condition, predicate) else {
-            continue;
-        };
-        let of_smaller = subject.with(&smaller);
-        let of_whole = subject.with(&condition);
-        let equal = [
-            [Goal::Matches(of_smaller), Goal::DoesNotMatch(of_whole)],
-            [Goal::Matches(of_whole), Goal::DoesNotMatch(of_smaller)],
-        ];
-        let is_equal = equal
-            .iter()
-            .all(|goals| matches!(analyzer.find(goals), FoundEvent::None));
-        if is_equal {
+        let lacks_effect = may_lack_effect(predicate, &predicates, &rule.when)
+            && is_superfluous(predicate, &rule.when, subject, analyzer)
+            // Of two equal tests, one has an effect once the other is removed.
+            && left
+                .as_ref()
+                .is_none_or(|left| is_superfluous(predicate, left, subject, analyzer));
+        if lacks_effect {
             report.findings.push(without_effect(rule, predicate));
-            condition = smaller;
+            left = removed(left.as_ref().unwrap_or(&rule.when), predicate);
         }
     }
+}
+
+/// Whether a condition is true for the same events without a predicate.
+fn is_superfluous(
+    predicate: &Predicate,
+    condition: &Condition,
+    subject: Subject<'_>,
+    analyzer: &mut Analyzer<'_>,
+) -> bool {
+    let Some(smaller) = removed(condition, predicate) else {
+        return false;
+    };
+    let (of_smaller, of_whole) = (subject.with(&smaller), subject.with(condition));
+    let equal = [
+        [Goal::Matches(of_smaller), Goal::DoesNotMatch(of_whole)],
+        [Goal::Matches(of_whole), Goal::DoesNotMatch(of_smaller)],
+    ];
+    equal
+        .iter()
+        .all(|goals| matches!(analyzer.find(goals), FoundEvent::None))
 }
 
 /// Whether every event that the subject receives and that fulfils `first` fulfils the subject's condition.

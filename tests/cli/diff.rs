@@ -1,0 +1,136 @@
+//! `diff` of folders and of git revisions, and `check --prove`.
+
+use std::process::Command;
+
+use flowtrigger_testing::sandbox::Sandbox;
+use serde_json::Value;
+
+const OLD: &str = "name: page\nevent_source: support\nevent_type: ticket.PriorityChanged\n\
+    when: { current: urgent, ticket.tags: { has: vip } }\nflow: [{ succeed: paged }]\n";
+const NEW: &str = "name: page\nevent_source: support\nevent_type: ticket.PriorityChanged\n\
+    when: { current: [high, urgent], ticket.tags: { has: vip } }\nflow: [{ succeed: called }]\n";
+const OTHER: &str = "name: other\nevent_source: support\nevent_type: ticket.StatusChanged\n\
+    flow: [{ succeed: seen }]\n";
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
+    sandbox.write("old/page.yaml", OLD);
+    sandbox.write("old/other.yaml", OTHER);
+    sandbox.write("new/page.yaml", NEW);
+    sandbox
+}
+
+#[test]
+fn two_folders_are_compared_rule_by_rule() {
+    let sandbox = sandbox();
+    let output = sandbox.run(&["diff", "old", "new"]);
+    output.expect_stdout(
+        1,
+        &[
+            "wider page (new/page.yaml:1:7)",
+            "now matches ticket.PriorityChanged with current = \"high\", ticket.tags = [\"vip\"]",
+            "`flow.1` was {\"succeed\":\"paged\"}, is {\"succeed\":\"called\"}",
+            "removed other (old/other.yaml:1:7)",
+            "2 rules changed, 0 unchanged",
+        ],
+    );
+    let output = sandbox.run(&["diff", "old", "old"]);
+    output.expect_stdout(0, &["0 rules changed, 2 unchanged"]);
+}
+
+/// The event of a difference can be given to `dry-run`.
+#[test]
+fn the_payload_of_a_difference_matches_in_a_dry_run() {
+    let sandbox = sandbox();
+    let output = sandbox.run(&["diff", "old", "new", "--format", "json"]);
+    let answer: Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let rules = answer["rules"].as_array().expect("a list");
+    let page = rules.iter().find(|rule| rule["rule"] == "page");
+    let payload = &page.expect("the rule")["only_after"]["payload"];
+    sandbox.write("event.json", &payload.to_string());
+    sandbox
+        .run(&["dry-run", "--rules", "new", "event.json"])
+        .expect_stdout(0, &["page"]);
+    assert_eq!(
+        sandbox
+            .run(&["dry-run", "--rules", "old", "event.json"])
+            .code,
+        1
+    );
+}
+
+#[test]
+fn git_revisions_are_compared_with_files() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
+    let folder = sandbox.path("");
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
+        let mut command = Command::new("git");
+        command.current_dir(&folder).args(identity).args(arguments);
+        let output = command.output().expect("git is installed");
+        assert!(output.status.success(), "{output:?}");
+    };
+    sandbox.write("desk/rules/page.yaml", OLD);
+    sandbox.write("desk/rules/page.test.yaml", "[]\n");
+    sandbox.write("desk/rules/deep/other.yaml", OTHER);
+    sandbox.write("desk/flowtrigger.yaml", "vars: { team: a }\n");
+    git(&["init", "--quiet", "--initial-branch=main"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "first"]);
+    sandbox.write("desk/rules/page.yaml", NEW);
+    sandbox
+        .run(&["diff", "main:desk/rules", "desk/rules"])
+        .expect_stdout(
+            1,
+            &[
+                "wider page (desk/rules/page.yaml:1:7)",
+                "1 rule changed, 1 unchanged",
+            ],
+        );
+    git(&["commit", "--quiet", "-a", "-m", "second"]);
+    sandbox
+        .run(&["diff", "HEAD:desk/rules", "main~1:desk/rules/page.yaml"])
+        .expect_stdout(
+            1,
+            &[
+                "narrower page (main~1:desk/rules/page.yaml:1:7)",
+                "removed other (HEAD:desk/rules/deep/other.yaml:1:7)",
+            ],
+        );
+    sandbox
+        .run(&["diff", "nowhere:desk/rules", "desk/rules"])
+        .expect_stderr(2, &["unknown git revision `nowhere`", "name a branch"]);
+    sandbox
+        .run(&["diff", "main:elsewhere", "desk/rules"])
+        .expect_stderr(2, &["`elsewhere` has no rule files in the revision `main`"]);
+    sandbox
+        .run(&["diff", "--output=x:desk/rules", "desk/rules"])
+        .expect_stderr(2, &["--output"]);
+    sandbox.write("desk/rules/page.yaml", "name: page\n");
+    git(&["commit", "--quiet", "-a", "-m", "third"]);
+    sandbox
+        .run(&["diff", "main:desk/rules", "desk/rules"])
+        .expect_stderr(3, &["main:desk/rules/page.yaml"]);
+}
+
+#[test]
+fn findings_are_warnings_with_their_own_exit_code() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
+    let narrow = OLD.replace("name: page", "name: narrow");
+    let wide = NEW.replace("called", "paged");
+    sandbox.write("rules/a.yaml", &narrow);
+    sandbox.write("rules/b.yaml", &wide);
+    sandbox.run(&["check"]).expect_stdout(0, &["no errors"]);
+    sandbox.run(&["check", "--prove"]).expect_stdout(
+        1,
+        &[
+            "warning[subsumed]: rule `page` matches every event that `narrow` matches",
+            "2 rules analysed, 1 finding",
+        ],
+    );
+    let output = sandbox.run(&["check", "--prove", "--format", "json"]);
+    let answer: Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let finding = &answer["proofs"]["findings"][0];
+    assert_eq!(finding["code"], "subsumed");
+    assert_eq!(finding["events"][0]["type"], "ticket.PriorityChanged");
+}
