@@ -4,6 +4,7 @@
 pub mod action;
 pub mod cli;
 pub mod engine;
+pub mod lsp;
 pub mod page;
 pub mod report;
 pub mod source;

@@ -16,6 +16,7 @@ mod exit;
 mod init;
 mod log_writer;
 mod logging;
+mod lsp;
 mod man;
 mod move_store;
 mod options;
@@ -102,6 +103,7 @@ enum Command {
     Send(send::Args),
     Sign(sign::Args),
     Schema(schema::Args),
+    Lsp(lsp::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -193,6 +195,7 @@ impl Command {
             Command::Send(args) => send::run(args, global, out),
             Command::Sign(args) => sign::run(args, global, out),
             Command::Schema(args) => schema::run(args, global, out),
+            Command::Lsp(args) => lsp::run(args, global, out),
             Command::Completions(args) => completions::run(args, global, out),
             Command::Man(args) => man::run(args, global, out),
         }
@@ -229,6 +232,7 @@ impl Command {
             | Command::Send(_)
             | Command::Sign(_)
             | Command::Schema(_)
+            | Command::Lsp(_)
             | Command::Completions(_)
             | Command::Man(_) => "warn",
         }

@@ -212,7 +212,7 @@ pub fn empty_variable(error: &clap::Error) -> Option<CommandError> {
 }
 
 /// The environment variables that can override the configuration.
-fn environment() -> BTreeMap<String, String> {
+pub fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| {
             // A value that is not UTF-8 is rejected by the code that reads it.

@@ -58,8 +58,9 @@ pub use listener_certificate::{
 pub use metrics::{Metrics, Series, lost_log_lines};
 pub use reloads::ReloadActivity;
 pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
-pub use rulebook::policy::check_rules;
+pub use rulebook::policy::{check_rules, check_sources};
 pub use rulebook::secrets;
+pub use rulebook::unsaved::UnsavedTexts;
 pub use rulebook::{
     ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths, is_rule_file,
 };

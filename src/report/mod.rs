@@ -1,6 +1,7 @@
 //! What happened and what would happen, as data, as JSON and as text: commands print it, pages show it.
 
 pub mod backtest;
+pub mod check;
 pub mod daemon_state;
 pub mod daemons;
 pub mod deliveries;

@@ -8,6 +8,7 @@ mod export;
 mod faults;
 mod hostile_text;
 mod init;
+mod lsp;
 mod man;
 mod many_rules;
 mod mutants;

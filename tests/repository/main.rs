@@ -6,6 +6,7 @@ mod automations;
 mod deploy;
 mod doc_tables;
 mod docs;
+mod editors;
 mod environment;
 mod fuzz;
 mod layering;

@@ -26,6 +26,7 @@ pub mod clock;
 pub mod daemon;
 pub mod data_folder;
 pub mod debounce_model;
+pub mod editor;
 pub mod expected;
 pub mod fault_proxy;
 pub mod http_wire;

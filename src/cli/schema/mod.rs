@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::exit::Exit;
 use crate::cli::options::GlobalOptions;
 use crate::cli::replay;
+use crate::lsp::LanguageSchemas;
 use crate::report::deliveries;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
@@ -91,6 +92,15 @@ enum SchemaKind {
     Backtest,
     /// The file of `backtest --expect`.
     ExpectedRuns,
+}
+
+/// The schemas of the files of a workspace, for an editor.
+pub fn of_files() -> LanguageSchemas {
+    LanguageSchemas {
+        rule: rule::schema(),
+        test: rule::test_file(),
+        config: config::schema(),
+    }
 }
 
 impl SchemaKind {

@@ -24,6 +24,32 @@ pub enum RuleFolderError {
     Empty(PathBuf),
 }
 
+impl RuleFiles {
+    /// Adds files of an editor that are not saved yet, in the order in which they are found when they are.
+    pub fn add_unsaved<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) {
+        let found = self.rules.iter().chain(&self.tests);
+        let known: BTreeSet<PathBuf> = found.cloned().collect();
+        let mut is_changed = false;
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if !known.contains(path) && !name.starts_with('.') {
+                sort_in(path.to_owned(), self);
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            self.rules.sort();
+            self.tests.sort();
+        }
+        if !self.rules.is_empty() {
+            self.errors.retain(|error| match error {
+                RuleFolderError::Unreadable(..) => true,
+                RuleFolderError::Missing(_) | RuleFolderError::Empty(_) => false,
+            });
+        }
+    }
+}
+
 /// The rule files at a path: the file itself, or all files below a folder.
 pub fn find(path: &Path) -> RuleFiles {
     if !path.is_dir() {

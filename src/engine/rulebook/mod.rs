@@ -10,6 +10,7 @@ pub mod policy;
 mod read_file;
 pub mod secrets;
 mod texts;
+pub mod unsaved;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use flowtrigger_core::config::{CalendarFiles, Config};
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use flowtrigger_core::matching::rule_set::RuleSet;
 pub use folder::is_rule_file;
+use unsaved::UnsavedTexts;
 
 /// Everything that events are evaluated with.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +44,8 @@ pub struct Rulebook {
     pub test_files: Vec<PathBuf>,
     /// The pushed revision that it was read from, if it is not of files.
     pub pushed: Option<Arc<PushedHead>>,
+    /// The texts that replaced files when it was read.
+    pub unsaved: UnsavedTexts,
 }
 
 /// The paths of a rulebook. Diagnostics show them as written here.
@@ -52,6 +56,8 @@ pub struct RulebookPaths {
     pub config: ConfigFile,
     /// Environment variables, which override the configuration file.
     pub environment: BTreeMap<String, String>,
+    /// Texts of an editor, which replace files.
+    pub unsaved: UnsavedTexts,
 }
 
 /// The configuration file.
@@ -100,6 +106,7 @@ impl RulebookPaths {
             rules: rules.into(),
             config: ConfigFile::IfThere("flowtrigger.yaml".into()),
             environment: BTreeMap::new(),
+            unsaved: UnsavedTexts::default(),
         }
     }
 
@@ -118,10 +125,16 @@ impl RulebookPaths {
         let mut files = Files::default();
         let mut diagnostics = Diagnostics::default();
         let config = self.read_config(&mut files, &mut diagnostics);
-        let found = folder::find(&self.rules);
+        let mut found = folder::find(&self.rules);
+        found.add_unsaved(self.unsaved.below(&self.rules));
         let mut rule_files = Vec::new();
         for (read, path) in found.rules.iter().enumerate() {
-            rule_files.extend(read_file::read(path, &mut files, &mut diagnostics));
+            rule_files.extend(read_file::read(
+                path,
+                &self.unsaved,
+                &mut files,
+                &mut diagnostics,
+            ));
             if let Some(on_progress) = &mut on_progress {
                 let of = found.rules.len();
                 on_progress(Progress::Files { read: read + 1, of });
@@ -136,6 +149,7 @@ impl RulebookPaths {
             memory: process_memory::resident().and_then(grown),
             rulebook: Rulebook {
                 test_files: found.tests,
+                unsaved: self.unsaved.clone(),
                 ..loaded.rulebook
             },
             ..loaded
@@ -183,7 +197,7 @@ impl RulebookPaths {
     /// Reads only the configuration.
     pub fn read_config(&self, files: &mut Files, diagnostics: &mut Diagnostics) -> Config {
         let path = match &self.config {
-            ConfigFile::IfThere(path) if !path.exists() => {
+            ConfigFile::IfThere(path) if !self.has_config(path) => {
                 let file = files.add(path.to_string_lossy(), "");
                 let calendars = CalendarFiles::new();
                 let mut config = self.parse_config(file, &calendars, files, diagnostics);
@@ -192,7 +206,7 @@ impl RulebookPaths {
             }
             ConfigFile::Named(path) | ConfigFile::IfThere(path) => path,
         };
-        let Some(file) = read_file::read(path, files, diagnostics) else {
+        let Some(file) = read_file::read(path, &self.unsaved, files, diagnostics) else {
             return Config {
                 whole: false,
                 ..Config::default()
@@ -207,6 +221,10 @@ impl RulebookPaths {
         });
         let calendars = calendars.collect();
         self.parse_config(file, &calendars, files, diagnostics)
+    }
+
+    fn has_config(&self, path: &Path) -> bool {
+        self.unsaved.get(path).is_some() || path.exists()
     }
 
     fn parse_config(

@@ -6,12 +6,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::report;
+use super::unsaved::UnsavedTexts;
 use flowtrigger_core::config::{CalendarFile, UnreadableCalendar};
 use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use flowtrigger_core::event::json::utf16::wide_encoding;
 
 /// Adds a file's text. None if it could not be read, which is reported.
-pub fn read(path: &Path, files: &mut Files, diagnostics: &mut Diagnostics) -> Option<FileId> {
+pub fn read(
+    path: &Path,
+    unsaved: &UnsavedTexts,
+    files: &mut Files,
+    diagnostics: &mut Diagnostics,
+) -> Option<FileId> {
+    if let Some(text) = unsaved.get(path) {
+        return Some(files.add(path.to_string_lossy(), text));
+    }
     let bytes = match bytes(path) {
         Ok(bytes) => bytes,
         Err(error) => {

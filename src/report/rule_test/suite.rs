@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::engine::Rulebook;
 use crate::report::rule_test::check_names;
-use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Span};
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use flowtrigger_core::document;
 use flowtrigger_core::document::Node;
 use flowtrigger_core::document::suggest;
@@ -48,11 +48,15 @@ struct RuleLookup {
 
 impl RuleLookup {
     fn new(book: &Rulebook) -> Self {
-        let mut index = Self::default();
-        if book.test_files.is_empty() {
+        match book.test_files.is_empty() {
             // Tests inside of a rule need no lookup.
-            return index;
+            true => Self::default(),
+            false => Self::of_rules(book),
         }
+    }
+
+    fn of_rules(book: &Rulebook) -> Self {
+        let mut index = Self::default();
         for rule in &book.rules.rules {
             let name = index.by_name.entry(rule.name.clone());
             name.or_insert_with(|| Arc::clone(rule));
@@ -92,6 +96,27 @@ pub fn gather(book: &Rulebook, missing: MissingRulePolicy) -> Suite {
     suite
 }
 
+/// What is wrong in one test file with this text.
+pub fn check_file(
+    path: &Path,
+    text: &str,
+    book: &Rulebook,
+    missing: MissingRulePolicy,
+) -> Diagnostics {
+    let mut files = Files::default();
+    let name = path.to_string_lossy();
+    let file = files.add(&*name, text);
+    let mut suite = Suite {
+        cases: Vec::new(),
+        index: RuleLookup::of_rules(book),
+        missing,
+        files,
+        diagnostics: Diagnostics::default(),
+    };
+    suite.read_text(file, &name, text, book);
+    suite.diagnostics
+}
+
 /// The tests of some rules, from their documents and from test files. Of more than `MAX_SEARCHED_FILES` test files,
 /// only those beside the rules are read.
 pub fn gather_of(rules: &[Arc<Rule>], book: &Rulebook) -> Suite {
@@ -128,7 +153,10 @@ pub fn gather_of(rules: &[Arc<Rule>], book: &Rulebook) -> Suite {
 impl Suite {
     fn read(&mut self, path: &Path, book: &Rulebook) {
         let name = path.to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(path);
+        let text = match book.unsaved.get(path) {
+            Some(text) => Ok(text.to_owned()),
+            None => std::fs::read_to_string(path),
+        };
         let file = self
             .files
             .add(name.as_str(), text.as_deref().unwrap_or_default());
@@ -147,7 +175,11 @@ impl Suite {
                 return;
             }
         };
-        for document in document::read(file, &text, &mut self.diagnostics) {
+        self.read_text(file, &name, &text, book);
+    }
+
+    fn read_text(&mut self, file: FileId, name: &str, text: &str, book: &Rulebook) {
+        for document in document::read(file, text, &mut self.diagnostics) {
             let Some(items) = document.as_list() else {
                 let message = format!("expected a list of tests, found {}", document.kind());
                 let diagnostic = Diagnostic::error(Code::WrongType, document.at, message);
@@ -156,7 +188,7 @@ impl Suite {
                 continue;
             };
             for item in items {
-                self.add(item, &name, None, book);
+                self.add(item, name, None, book);
             }
         }
     }

@@ -71,6 +71,7 @@ pub const ROOT: &[Layer] = &[
     layer(&["engine"]),
     layer(&["report"]),
     layer(&["page"]),
+    layer_except(&["lsp"], &["page"]),
     layer(&["cli"]),
 ];
 

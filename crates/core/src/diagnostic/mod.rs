@@ -46,6 +46,18 @@ impl Diagnostic {
         self
     }
 
+    /// The word that the help proposes in place of a wrong one: X of "did you mean `X`?" or "write `X`".
+    pub fn suggestion(&self) -> Option<&str> {
+        let help = self.help.as_deref()?;
+        let starts = ["did you mean `", "write `"];
+        let rest = starts.iter().find_map(|start| {
+            let index = help.find(start)?;
+            Some(&help[index + start.len()..])
+        })?;
+        let (word, _) = rest.split_once('`')?;
+        Some(word).filter(|word| !word.is_empty())
+    }
+
     pub fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
         self

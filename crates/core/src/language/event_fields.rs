@@ -207,7 +207,7 @@ fn describe_types(types: &[&EventType]) -> String {
 }
 
 /// The fields that every event has.
-const COMMON_FIELDS: [&str; 6] = [
+pub const COMMON_FIELDS: [&str; 6] = [
     "event.source",
     "event.endpoint",
     "event.type",

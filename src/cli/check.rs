@@ -1,23 +1,19 @@
 //! `check`: reports all problems in rules, tests and configuration, each with its location.
 //! The other commands load whatever passes it.
 
-mod listeners;
 mod prove;
-mod tls_files;
-mod unset_secrets;
 
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::progress::ProgressLine;
-use super::test::{MissingRulePolicy, gather};
 use crate::cli::options::{Format, GlobalOptions};
 use crate::engine::{LoadedRulebook, RulebookPaths};
+use crate::report::check;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::report::render::diagnostics::{self, counted, number};
@@ -82,28 +78,9 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     })
 }
 
-/// Loads rules, configuration and the tests of valid rules. Checks the secrets only if there are no errors.
 fn read(places: &RulebookPaths) -> LoadedRulebook {
     let mut line = ProgressLine::new();
-    let mut loaded = places.load_with_progress(&mut |progress| line.update(progress));
-    drop(line);
-    let missing = match loaded.diagnostics.has_errors() {
-        true => MissingRulePolicy::Skipped,
-        false => MissingRulePolicy::Reported,
-    };
-    let suite = gather(&loaded.rulebook, missing);
-    loaded.rulebook.files = suite.files.into();
-    loaded.diagnostics.extend(suite.diagnostics);
-    listeners::check(&loaded.rulebook.config, &mut loaded.diagnostics);
-    tls_files::check(
-        &loaded.rulebook.config,
-        Timestamp::now(),
-        &mut loaded.diagnostics,
-    );
-    if missing == MissingRulePolicy::Reported {
-        unset_secrets::warn(&loaded.rulebook, &mut loaded.diagnostics);
-    }
-    loaded
+    check::read(places, &mut |progress| line.update(progress))
 }
 
 fn summary(loaded: &LoadedRulebook) -> String {
