@@ -8,7 +8,7 @@ use super::inlay_hint::FoundActivity;
 use super::open_document::OpenDocument;
 use super::position::{IndexedText, PositionUnit};
 use super::schema_walk::LanguageSchemas;
-use super::workspace::Workspace;
+use super::workspace::EditorWorkspace;
 use super::workspace_root::{FileRole, WorkspaceLayout};
 use flowtrigger_core::config::Config;
 
@@ -20,7 +20,7 @@ pub struct FileView<'s> {
     pub role: FileRole,
     pub text: Arc<str>,
     pub unit: PositionUnit,
-    pub workspace: &'s Workspace,
+    pub workspace: &'s EditorWorkspace,
     pub open: &'s BTreeMap<PathBuf, OpenDocument>,
     pub schemas: &'s LanguageSchemas,
     pub layout: &'s WorkspaceLayout,

@@ -2,7 +2,7 @@
 
 use lsp_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
 
-use super::cursor::{Cursor, TreeStep, WordKind};
+use super::cursor::{Cursor, TokenKind, TreeStep};
 use super::file_view::FileView;
 use super::known_event::{KnownEvent, KnownField, sample_value};
 use super::schema_walk::SchemaPart;
@@ -30,14 +30,19 @@ pub fn hover(view: &FileView<'_>, position: Position) -> Option<Hover> {
     })
 }
 
-fn describe(view: &FileView<'_>, cursor: &Cursor, kind: WordKind, offset: usize) -> Option<String> {
+fn describe(
+    view: &FileView<'_>,
+    cursor: &Cursor,
+    kind: TokenKind,
+    offset: usize,
+) -> Option<String> {
     let document = cursor.document_node(&view.text);
     let event = KnownEvent::at(view, cursor, document.as_ref());
-    let word = view.text.get(cursor.word.clone())?;
+    let word = view.text.get(cursor.token.clone())?;
     if let Some(template) = &cursor.template {
         return in_template(view, template, &event).or_else(|| named(view, offset));
     }
-    if kind == WordKind::Key {
+    if kind == TokenKind::Key {
         return key(view, cursor, word, &event);
     }
     if let Some(found) = named(view, offset) {

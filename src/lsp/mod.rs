@@ -38,7 +38,7 @@ pub use schema_walk::LanguageSchemas;
 pub use session::SessionEnd;
 pub use workspace_root::WorkspaceLayout;
 
-use session::Session;
+use session::EditorSession;
 
 /// Why the server ended without its client asking for it.
 #[derive(Debug, Error)]
@@ -68,7 +68,7 @@ pub fn serve(
         "serverInfo": { "name": "flowtrigger", "version": env!("CARGO_PKG_VERSION") },
     });
     connection.initialize_finish(id, answer)?;
-    let end = Session::new(connection, &parameters, layout, schemas).run();
+    let end = EditorSession::new(connection, &parameters, layout, schemas).run();
     match end {
         SessionEnd::Exit => threads.join()?,
         // The client may still hold its end open.

@@ -96,7 +96,7 @@ impl<'t> IndexedText<'t> {
         let start = self.start_of(span);
         let end = start.saturating_add(span.len as usize);
         match span.len {
-            0 => self.range(start, start + self.word_length(start)),
+            0 => self.range(start, start + self.token_length(start)),
             _ => self.range(start, end),
         }
     }
@@ -109,13 +109,13 @@ impl<'t> IndexedText<'t> {
         start.max(line_start)
     }
 
-    fn word_length(&self, start: usize) -> usize {
+    fn token_length(&self, start: usize) -> usize {
         let rest = self.text.get(start..).unwrap_or_default();
         let is_word = |c: &char| c.is_alphanumeric() || "_.-".contains(*c);
-        let word: usize = rest.chars().take_while(is_word).map(char::len_utf8).sum();
-        match (word, rest.chars().next()) {
+        let token: usize = rest.chars().take_while(is_word).map(char::len_utf8).sum();
+        match (token, rest.chars().next()) {
             (0, Some(c)) if c != '\n' && c != '\r' => c.len_utf8(),
-            _ => word,
+            _ => token,
         }
     }
 }

@@ -196,3 +196,51 @@ fn lines(text: &str) -> usize {
 fn signed(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: &str = "name: ä\nevent_source: support\nevent_type: ticket.PriorityChanged\n\
+when: { current: urgent }\nflow: [{ succeed: ok }]\n\
+---\nname: b\nevent_source: support\nevent_type: ticket.PriorityChanged\n\
+when: { curent: urgent }\nflow: [{ succeed: \"🎉 {{ ticket.idd }}\" }]\n\
+--- # last\nname: c\nevent_source: support\nevent_type: ticket.PriorityChanged\n\
+when: { current: urgnt }\nflow: [{ succeed: ok }]\n";
+
+    fn found(text: &str, before: &str, shown: &[Diagnostic]) -> Vec<Diagnostic> {
+        let file = ChangedFile {
+            path: Path::new("rules/a.yaml"),
+            role: FileRole::Rules,
+            text,
+            before,
+            shown,
+        };
+        rules(&file, &Rulebook::default(), &[])
+    }
+
+    /// Every third character is deleted, and a line and a separator are inserted there.
+    #[test]
+    fn a_check_of_what_changed_finds_what_a_check_of_everything_finds() {
+        let shown = found(RULES, "", &[]);
+        assert_eq!(shown.len(), 4, "{shown:?}");
+        assert_eq!(found(RULES, RULES, &shown), shown);
+        for (at, c) in RULES.char_indices().step_by(3) {
+            let (start, end) = (&RULES[..at], &RULES[at + c.len_utf8()..]);
+            for text in [
+                [start, end].concat(),
+                [start, "\n", &RULES[at..]].concat(),
+                [start, "\n---\nx", &RULES[at..]].concat(),
+            ] {
+                let whole = found(&text, "", &[]);
+                let part = found(&text, RULES, &shown);
+                // A name that two documents have is found by a look at all of them.
+                let whole: Vec<_> = whole
+                    .into_iter()
+                    .filter(|found| found.code != Code::DuplicateName)
+                    .collect();
+                assert_eq!(part, whole, "{text}");
+            }
+        }
+    }
+}

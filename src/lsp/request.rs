@@ -15,7 +15,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::file_view::FileView;
-use super::session::Session;
+use super::session::EditorSession;
 use super::{code_action, completion, definition, document_symbol, hover, inlay_hint};
 
 /// Why a request has no answer.
@@ -37,7 +37,7 @@ impl RequestError {
 }
 
 /// Returns the answer of a request: `null` for files that no workspace reads.
-pub fn answer(session: &Session, request: Request) -> Result<Value, RequestError> {
+pub fn answer(session: &EditorSession, request: Request) -> Result<Value, RequestError> {
     match request.method.as_str() {
         Completion::METHOD => {
             let parameters: CompletionParams = parameters(request)?;
@@ -95,7 +95,7 @@ fn parameters<P: DeserializeOwned>(request: Request) -> Result<P, RequestError> 
 }
 
 fn of_file<A: Serialize>(
-    session: &Session,
+    session: &EditorSession,
     uri: &Uri,
     answer: impl FnOnce(&FileView<'_>) -> Option<A>,
 ) -> Result<Value, RequestError> {

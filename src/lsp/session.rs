@@ -34,7 +34,7 @@ use super::queue::{Incoming, Queue};
 use super::request;
 use super::schema_walk::LanguageSchemas;
 use super::settings::Settings;
-use super::workspace::Workspace;
+use super::workspace::EditorWorkspace;
 use super::workspace_root::{WorkspaceLayout, WorkspacePaths};
 use crate::engine::UnsavedTexts;
 
@@ -47,7 +47,7 @@ pub enum SessionEnd {
     Abandoned,
 }
 
-pub struct Session {
+pub struct EditorSession {
     client: Client,
     queue: Queue,
     results: Sender<Incoming>,
@@ -60,7 +60,7 @@ pub struct Session {
     open: BTreeMap<PathBuf, OpenDocument>,
     /// The texts of `open`, for checks.
     unsaved: UnsavedTexts,
-    workspaces: BTreeMap<WorkspacePaths, Workspace>,
+    workspaces: BTreeMap<WorkspacePaths, EditorWorkspace>,
     activity: BTreeMap<WorkspacePaths, FoundActivity>,
     /// The workspaces whose data folders are being searched.
     searching: BTreeSet<WorkspacePaths>,
@@ -69,7 +69,7 @@ pub struct Session {
     is_shut_down: bool,
 }
 
-impl Session {
+impl EditorSession {
     pub fn new(
         connection: Connection,
         parameters: &InitializeParams,
@@ -269,7 +269,7 @@ impl Session {
         };
         match FullCheck::start(report) {
             Ok(check) => {
-                let workspace = Workspace::new(paths.clone(), check);
+                let workspace = EditorWorkspace::new(paths.clone(), check);
                 self.workspaces.insert(paths.clone(), workspace);
                 true
             }

@@ -11,7 +11,7 @@ use crate::engine::{LoadedRulebook, UnsavedTexts};
 use flowtrigger_core::diagnostic::{Diagnostic, FileId};
 
 /// A folder with rules and a configuration.
-pub struct Workspace {
+pub struct EditorWorkspace {
     pub paths: WorkspacePaths,
     /// None until it was checked for the first time.
     pub loaded: Option<Arc<LoadedRulebook>>,
@@ -29,7 +29,7 @@ pub struct ShownFile {
     pub found: Vec<Diagnostic>,
 }
 
-impl Workspace {
+impl EditorWorkspace {
     pub fn new(paths: WorkspacePaths, check: FullCheck) -> Self {
         Self {
             paths,

@@ -91,7 +91,7 @@ fn present_keys(site: &CompletionSite<'_>) -> Vec<String> {
     let document = site.document.as_ref();
     let mapping = document.and_then(|document| node_at(document, &site.cursor.path));
     let entries = mapping.and_then(Node::as_map).unwrap_or_default();
-    let written = &site.view.text[site.cursor.word.clone()];
+    let written = &site.view.text[site.cursor.token.clone()];
     let keys = entries.iter().map(|entry| entry.key.clone());
     keys.filter(|key| key != written).collect()
 }

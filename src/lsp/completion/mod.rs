@@ -68,9 +68,9 @@ pub struct Proposals {
 
 impl Proposals {
     fn new(cursor: &Cursor, text: &str) -> Self {
-        let after = text[cursor.word.end..].split('\n').next();
+        let after = text[cursor.token.end..].split('\n').next();
         Self {
-            replaced: cursor.word.clone(),
+            replaced: cursor.token.clone(),
             after: after.unwrap_or_default().to_owned(),
             is_quoted: cursor.is_quoted,
             items: Vec::new(),
@@ -122,7 +122,7 @@ pub fn items(view: &FileView<'_>, position: Position) -> CompletionList {
     match (&site.cursor.template, site.cursor.role) {
         (Some(template), _) => {
             let name = template::name_at_end(template);
-            proposals.replace_from(site.cursor.word.end - name.len());
+            proposals.replace_from(site.cursor.token.end - name.len());
             template::propose(&site, template, &mut proposals);
         }
         (None, CursorRole::Comment) => {}

@@ -26,12 +26,12 @@ pub fn propose(site: &CompletionSite<'_>, proposals: &mut Proposals) {
     if is_value {
         named(site, parent, last, proposals);
     }
-    if site.schema.is("test_of_field") || site.schema.is("operators") {
-        of_field(site, proposals);
-    } else if is_value && is_operand(last) {
+    let is_test = site.schema.is("test_of_field");
+    if is_test || is_value && keys.contains(&"when") {
         of_field(site, proposals);
     }
-    if is_value {
+    // The schema lists the event types of every source.
+    if is_value && last != "event_type" {
         for value in site.schema.values() {
             proposals.value(Proposal::new(value), CompletionItemKind::ENUM_MEMBER);
         }

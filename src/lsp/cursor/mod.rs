@@ -8,7 +8,7 @@ use std::ops::Range;
 use flowtrigger_core::diagnostic::{Diagnostics, FileId};
 use flowtrigger_core::document::{self, DocumentText, Node};
 
-use scanner::Scanner;
+use scanner::CursorScanner;
 
 /// One step of the way from the root of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Cursor {
     pub path: Vec<TreeStep>,
     pub role: CursorRole,
     /// The byte range of what is written there, up to the cursor.
-    pub word: Range<usize>,
+    pub token: Range<usize>,
     /// The text of a template from its `{{` or `{%` to the cursor.
     pub template: Option<String>,
     /// The byte range of the document around it.
@@ -57,15 +57,15 @@ impl Cursor {
     pub fn at(text: &str, offset: usize) -> Self {
         let offset = offset.min(text.len());
         let document = document_at(text, offset);
-        let mut scanner = Scanner::new(&text[document.start..offset]);
+        let mut scanner = CursorScanner::new(&text[document.start..offset]);
         scanner.run();
         let found = scanner.finish();
-        let word = document.start + found.word..offset;
+        let token = document.start + found.token..offset;
         Self {
             template: open_template(&text[document.start..offset]),
             path: found.path,
             role: found.role,
-            word,
+            token,
             document,
             is_quoted: found.is_quoted,
             is_in_brackets: found.is_in_brackets,
@@ -73,11 +73,11 @@ impl Cursor {
     }
 
     /// The same at the end of the word under an offset, and whether a colon makes it a key.
-    pub fn around(text: &str, offset: usize) -> (Self, WordKind) {
+    pub fn around(text: &str, offset: usize) -> (Self, TokenKind) {
         let rest = text.get(offset..).unwrap_or_default();
         let is_word = |c: &char| c.is_alphanumeric() || "_.-*$/".contains(*c);
-        let word: usize = rest.chars().take_while(is_word).map(char::len_utf8).sum();
-        let end = offset + word;
+        let token: usize = rest.chars().take_while(is_word).map(char::len_utf8).sum();
+        let end = offset + token;
         let after = text[end..].trim_start_matches(['"', '\'']);
         let is_key = after.strip_prefix(':').is_some_and(|after| {
             after.is_empty() || after.starts_with([' ', '\n', '\r']) || text[end..].starts_with('"')
@@ -85,8 +85,8 @@ impl Cursor {
         let cursor = Self::at(text, end);
         let is_key = is_key && cursor.role == CursorRole::KeyOrValue && cursor.template.is_none();
         let kind = match is_key {
-            true => WordKind::Key,
-            false => WordKind::Value,
+            true => TokenKind::Key,
+            false => TokenKind::Value,
         };
         (cursor, kind)
     }
@@ -102,7 +102,7 @@ impl Cursor {
         if let Some(node) = read(whole) {
             return Some(node);
         }
-        let line_start = text[..self.word.end].rfind('\n').map_or(0, |end| end + 1);
+        let line_start = text[..self.token.end].rfind('\n').map_or(0, |end| end + 1);
         let line_start = line_start.max(self.document.start) - self.document.start;
         let rest = whole[line_start..].find('\n');
         let line_end = rest.map_or(whole.len(), |end| line_start + end);
@@ -112,7 +112,7 @@ impl Cursor {
 
 /// What a word is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WordKind {
+pub enum TokenKind {
     Key,
     Value,
 }

@@ -15,7 +15,7 @@ fn at(marked: &str) -> (String, CursorRole, String) {
             TreeStep::Item(index) => index.to_string(),
         })
         .collect();
-    (path.join("/"), cursor.role, text[cursor.word].to_owned())
+    (path.join("/"), cursor.role, text[cursor.token].to_owned())
 }
 
 fn check(marked: &str, path: &str, role: CursorRole, word: &str) {
@@ -185,19 +185,19 @@ fn a_word_before_a_colon_is_a_key() {
         let offset = marked.find('¦').expect("a cursor");
         let text = marked.replace('¦', "");
         let (cursor, kind) = Cursor::around(&text, offset);
-        (text[cursor.word].to_owned(), kind)
+        (text[cursor.token].to_owned(), kind)
     };
     assert_eq!(
         around("when:\n  cur¦rent: a"),
-        ("current".into(), WordKind::Key)
+        ("current".into(), TokenKind::Key)
     );
     assert_eq!(
         around("when: { ¦current: a }"),
-        ("current".into(), WordKind::Key)
+        ("current".into(), TokenKind::Key)
     );
-    assert_eq!(around("{\"na¦me\":\"x\"}"), ("name".into(), WordKind::Key));
+    assert_eq!(around("{\"na¦me\":\"x\"}"), ("name".into(), TokenKind::Key));
     assert_eq!(
         around("current: ur¦gent"),
-        ("urgent".into(), WordKind::Value)
+        ("urgent".into(), TokenKind::Value)
     );
 }

@@ -54,10 +54,7 @@ fn suggestions_can_be_applied() {
         ),
         (
             "rules/urgent.yaml",
-            format!(
-                "# 🎉\n{}",
-                RULE.replace("page, json", "'/🎉 {{ ticket.idd }}', json")
-            ),
+            format!("# 🎉\n{}", RULE.replace("/page", "'/🎉 {{ ticket.idd }}'")),
         ),
         ("rules/tagged.yaml", CALLER.replace("tell-desk", "tel-desk")),
         ("rules/tagged.yaml", CALLER.replace("office", "ofice")),
@@ -82,7 +79,10 @@ fn suggestions_can_be_applied() {
         let uri = editor.uri(file);
         let parameters = json!({
             "textDocument": { "uri": uri },
-            "range": found[0]["range"],
+            "range": {
+                "start": { "line": 0, "character": 0 },
+                "end": { "line": 99, "character": 0 },
+            },
             "context": { "diagnostics": found },
         });
         let answer = editor.request("textDocument/codeAction", parameters);

@@ -1,5 +1,7 @@
 //! Follows the structure of YAML or JSON up to the end of a text, without an error for what is incomplete.
 
+mod brackets;
+
 use super::{CursorRole, TreeStep};
 
 /// Where a scan ended.
@@ -8,21 +10,21 @@ pub struct ScanEnd {
     pub path: Vec<TreeStep>,
     pub role: CursorRole,
     /// Where the word at the end begins.
-    pub word: usize,
+    pub token: usize,
     pub is_quoted: bool,
     pub is_in_brackets: bool,
 }
 
 /// A key or an item of the block structure, with its column.
 #[derive(Debug)]
-struct Block {
+struct OpenBlock {
     column: usize,
     step: TreeStep,
 }
 
 /// An open bracket.
 #[derive(Debug)]
-enum Bracket {
+enum OpenBracket {
     /// With the key whose value is being read.
     Map(Option<String>),
     List(usize),
@@ -30,7 +32,7 @@ enum Bracket {
 
 /// What is being read at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ScanState {
     /// The start of a line, or of an item.
     Start,
     /// Behind the colon of a block key.
@@ -42,25 +44,25 @@ enum State {
     Flow,
 }
 
-pub struct Scanner<'t> {
+pub struct CursorScanner<'t> {
     text: &'t str,
     at: usize,
-    blocks: Vec<Block>,
-    brackets: Vec<Bracket>,
-    state: State,
-    word: usize,
+    blocks: Vec<OpenBlock>,
+    brackets: Vec<OpenBracket>,
+    state: ScanState,
+    token: usize,
     is_quoted: bool,
 }
 
-impl<'t> Scanner<'t> {
+impl<'t> CursorScanner<'t> {
     pub fn new(text: &'t str) -> Self {
         Self {
             text,
             at: 0,
             blocks: Vec::new(),
             brackets: Vec::new(),
-            state: State::Start,
-            word: 0,
+            state: ScanState::Start,
+            token: 0,
             is_quoted: false,
         }
     }
@@ -90,19 +92,19 @@ impl<'t> Scanner<'t> {
         let mut path: Vec<TreeStep> = self.blocks.into_iter().map(|block| block.step).collect();
         let is_in_brackets = !self.brackets.is_empty();
         let mut role = match self.state {
-            State::Start => CursorRole::KeyOrValue,
-            State::BlockValue | State::BlockText(_) => CursorRole::Value,
-            State::Comment => CursorRole::Comment,
-            State::Flow => CursorRole::KeyOrValue,
+            ScanState::Start => CursorRole::KeyOrValue,
+            ScanState::BlockValue | ScanState::BlockText(_) => CursorRole::Value,
+            ScanState::Comment => CursorRole::Comment,
+            ScanState::Flow => CursorRole::KeyOrValue,
         };
         for bracket in self.brackets {
             match bracket {
-                Bracket::Map(Some(key)) => {
+                OpenBracket::Map(Some(key)) => {
                     path.push(TreeStep::Key(key));
                     role = CursorRole::Value;
                 }
-                Bracket::Map(None) => role = CursorRole::KeyOrValue,
-                Bracket::List(index) => {
+                OpenBracket::Map(None) => role = CursorRole::KeyOrValue,
+                OpenBracket::List(index) => {
                     path.push(TreeStep::Item(index));
                     role = CursorRole::KeyOrValue;
                 }
@@ -111,7 +113,7 @@ impl<'t> Scanner<'t> {
         ScanEnd {
             path,
             role,
-            word: self.word.min(self.text.len()),
+            token: self.token.min(self.text.len()),
             is_quoted: self.is_quoted,
             is_in_brackets,
         }
@@ -120,13 +122,13 @@ impl<'t> Scanner<'t> {
     /// An empty line at the end: nothing is written, so its column is unknown until something is.
     fn start_of_line(&mut self) {
         match (self.brackets.is_empty(), self.state) {
-            (true, State::BlockText(_)) | (false, _) => {}
+            (true, ScanState::BlockText(_)) | (false, _) => {}
             (true, _) => {
                 self.blocks.retain(|_| false);
-                self.state = State::Start;
+                self.state = ScanState::Start;
             }
         }
-        self.word = self.text.len();
+        self.token = self.text.len();
         self.is_quoted = false;
     }
 
@@ -142,20 +144,20 @@ impl<'t> Scanner<'t> {
         let column = self.at - line_start + indent;
         let is_last = self.at + line.len() == self.text.len();
         let is_blank = line.trim().is_empty();
-        if let State::BlockText(parent) = self.state {
+        if let ScanState::BlockText(parent) = self.state {
             if is_blank && !is_last || column > parent {
-                self.word = self.at + indent;
+                self.token = self.at + indent;
                 self.end_of_line(line);
                 return;
             }
-            self.state = State::Start;
+            self.state = ScanState::Start;
         }
         if is_blank {
             // The column of the cursor decides to which mapping a new key belongs.
             if is_last {
                 self.leave(column);
-                self.state = State::Start;
-                self.word = self.text.len();
+                self.state = ScanState::Start;
+                self.token = self.text.len();
                 self.is_quoted = false;
             }
             self.end_of_line(line);
@@ -186,8 +188,8 @@ impl<'t> Scanner<'t> {
     /// A key, an item or a text that begins at this column.
     fn entry(&mut self, column: usize) {
         let rest = self.rest();
-        self.state = State::Start;
-        self.word = self.at;
+        self.state = ScanState::Start;
+        self.token = self.at;
         self.is_quoted = false;
         if rest.starts_with('#') {
             self.comment();
@@ -200,19 +202,19 @@ impl<'t> Scanner<'t> {
         if column == 0 && (rest.starts_with("---") || rest.starts_with("...")) {
             self.blocks.clear();
             self.at += 3;
-            self.word = self.at;
+            self.token = self.at;
             return;
         }
         self.leave(column);
         match self.key() {
             Some(key) => {
-                self.blocks.push(Block {
+                self.blocks.push(OpenBlock {
                     column,
                     step: TreeStep::Key(key),
                 });
                 self.value(column);
             }
-            None => self.scalar(column, State::Start),
+            None => self.scalar(column, ScanState::Start),
         }
     }
 
@@ -231,14 +233,14 @@ impl<'t> Scanner<'t> {
                 TreeStep::Key(_) | TreeStep::Item(_) => drop(self.blocks.pop()),
             }
         }
-        self.blocks.push(Block {
+        self.blocks.push(OpenBlock {
             column,
             step: TreeStep::Item(index),
         });
         self.at += 1;
         let spaces = self.rest().len() - self.rest().trim_start_matches(' ').len();
         self.at += spaces;
-        self.word = self.at;
+        self.token = self.at;
         match self.rest().starts_with('\n') {
             true => self.at += 1,
             false if self.rest().is_empty() => {}
@@ -259,13 +261,13 @@ impl<'t> Scanner<'t> {
         }
         match self.key() {
             Some(key) => {
-                self.blocks.push(Block {
+                self.blocks.push(OpenBlock {
                     column,
                     step: TreeStep::Key(key),
                 });
                 self.value(column);
             }
-            None => self.scalar(column, State::Start),
+            None => self.scalar(column, ScanState::Start),
         }
     }
 
@@ -301,32 +303,32 @@ impl<'t> Scanner<'t> {
         let rest = self.rest();
         let spaces = rest.len() - rest.trim_start_matches([' ', '\t']).len();
         self.at += spaces;
-        self.word = self.at;
-        self.state = State::BlockValue;
-        self.scalar(column, State::BlockValue);
+        self.token = self.at;
+        self.state = ScanState::BlockValue;
+        self.scalar(column, ScanState::BlockValue);
     }
 
     /// A text, a bracket or the end of the line. `parent` is the column of its key or item.
-    fn scalar(&mut self, parent: usize, state: State) {
+    fn scalar(&mut self, parent: usize, state: ScanState) {
         self.state = state;
-        self.word = self.at;
+        self.token = self.at;
         let line = self.rest().split('\n').next().unwrap_or_default();
         match line.chars().next() {
             None => self.at = (self.at + 1).min(self.text.len()),
-            Some('{') if !line.starts_with("{{") => self.open(Bracket::Map(None)),
-            Some('{') => self.open(Bracket::Map(None)),
-            Some('[') => self.open(Bracket::List(0)),
+            Some('{') if !line.starts_with("{{") => self.open(OpenBracket::Map(None)),
+            Some('{') => self.open(OpenBracket::Map(None)),
+            Some('[') => self.open(OpenBracket::List(0)),
             Some(quote @ ('"' | '\'')) => {
                 self.at += 1;
-                self.word = self.at;
+                self.token = self.at;
                 self.quoted(quote);
             }
             Some('#') => self.comment(),
             Some('|' | '>') if is_block_header(line) => {
                 self.end_of_line(line);
                 if self.text[..self.at].ends_with('\n') {
-                    self.state = State::BlockText(parent);
-                    self.word = self.at;
+                    self.state = ScanState::BlockText(parent);
+                    self.token = self.at;
                 }
             }
             Some(_) => {
@@ -344,17 +346,17 @@ impl<'t> Scanner<'t> {
     fn comment(&mut self) {
         let line = self.rest().split('\n').next().unwrap_or_default();
         if self.at + line.len() == self.text.len() {
-            self.state = State::Comment;
-            self.word = self.text.len();
+            self.state = ScanState::Comment;
+            self.token = self.text.len();
         }
         self.end_of_line(line);
     }
 
-    fn open(&mut self, bracket: Bracket) {
+    fn open(&mut self, bracket: OpenBracket) {
         self.brackets.push(bracket);
-        self.state = State::Flow;
+        self.state = ScanState::Flow;
         self.at += 1;
-        self.word = self.at;
+        self.token = self.at;
     }
 
     /// Reads to the closing quote, or to the end.
@@ -376,96 +378,6 @@ impl<'t> Scanner<'t> {
             }
         }
         self.at = self.text.len();
-    }
-
-    /// One token within brackets.
-    fn flow(&mut self) {
-        let rest = self.rest();
-        let Some(c) = rest.chars().next() else { return };
-        match c {
-            '{' => self.open(Bracket::Map(None)),
-            '[' => self.open(Bracket::List(0)),
-            '}' | ']' => {
-                self.brackets.pop();
-                self.at += 1;
-                self.word = self.at;
-                if self.brackets.is_empty() {
-                    let line = self.rest().split('\n').next().unwrap_or_default();
-                    self.state = State::BlockValue;
-                    self.end_of_line(line);
-                }
-            }
-            ',' => {
-                self.at += 1;
-                self.word = self.at;
-                match self.brackets.last_mut() {
-                    Some(Bracket::Map(key)) => *key = None,
-                    Some(Bracket::List(index)) => *index += 1,
-                    None => {}
-                }
-            }
-            ' ' | '\n' | '\r' | '\t' => {
-                self.at += 1;
-                self.word = self.at;
-                self.is_quoted = false;
-            }
-            '#' if self.text[..self.at].ends_with([' ', '\n']) => {
-                let line = rest.split('\n').next().unwrap_or_default();
-                self.end_of_line(line);
-            }
-            quote @ ('"' | '\'') => {
-                self.at += 1;
-                self.word = self.at;
-                self.quoted(quote);
-                let end = self.at - usize::from(!self.is_quoted);
-                let text = self.text[self.word..end.max(self.word)].to_owned();
-                self.key_in_brackets(text);
-            }
-            _ => self.plain_in_brackets(),
-        }
-    }
-
-    fn plain_in_brackets(&mut self) {
-        let rest = self.rest();
-        self.word = self.at;
-        self.is_quoted = false;
-        let mut length = 0;
-        for (index, c) in rest.char_indices() {
-            let after = rest[index + c.len_utf8()..].chars().next();
-            let ends = match c {
-                ',' | '{' | '}' | '[' | ']' | '\n' => true,
-                ':' => after.is_none_or(|after| " \n\r,[]{}".contains(after)),
-                _ => false,
-            };
-            if ends {
-                break;
-            }
-            length = index + c.len_utf8();
-        }
-        self.at += length;
-        let text = rest[..length].trim().to_owned();
-        self.key_in_brackets(text);
-        if self.at == self.text.len() {
-            return;
-        }
-        if self.text[self.at..].starts_with(':') && length == 0 {
-            self.at += 1;
-        }
-    }
-
-    /// Takes a text as a key if a colon follows it.
-    fn key_in_brackets(&mut self, text: String) {
-        let rest = self.rest();
-        let spaces = rest.len() - rest.trim_start_matches(' ').len();
-        if let Some(Bracket::Map(key @ None)) = self.brackets.last_mut()
-            && rest[spaces..].starts_with(':')
-        {
-            *key = Some(text);
-            self.at += spaces + 1;
-            let rest = self.rest();
-            self.at += rest.len() - rest.trim_start_matches(' ').len();
-            self.word = self.at;
-        }
     }
 }
 
