@@ -6,6 +6,15 @@ use std::str::FromStr;
 use lsp_types::Uri;
 use url::Url;
 
+/// Characters of a path that a URL may have, and a URI may not.
+const UNENCODED: [(char, &str); 5] = [
+    ('[', "%5B"),
+    (']', "%5D"),
+    ('|', "%7C"),
+    ('^', "%5E"),
+    ('\\', "%5C"),
+];
+
 /// The path of a `file:` address; `None` for other schemes, such as an editor's text without a file.
 pub fn path(uri: &Uri) -> Option<PathBuf> {
     Url::parse(uri.as_str()).ok()?.to_file_path().ok()
@@ -14,7 +23,11 @@ pub fn path(uri: &Uri) -> Option<PathBuf> {
 /// The address of an absolute path.
 pub fn uri(path: &Path) -> Option<Uri> {
     let url = Url::from_file_path(path).ok()?;
-    Uri::from_str(url.as_str()).ok()
+    let mut address = url.as_str().to_owned();
+    for (character, encoded) in UNENCODED {
+        address = address.replace(character, encoded);
+    }
+    Uri::from_str(&address).ok()
 }
 
 #[cfg(test)]
@@ -23,7 +36,7 @@ mod tests {
 
     #[test]
     fn paths_with_any_character_are_converted_both_ways() {
-        for name in ["/a/b.yaml", "/a b/ä%20[1].yaml", "/🎉/#?.yaml"] {
+        for name in ["/a/b.yaml", "/a b/ä%20[1].yaml", "/🎉/#?|^\\`{}.yaml"] {
             let uri = uri(Path::new(name)).expect(name);
             assert_eq!(path(&uri), Some(PathBuf::from(name)));
         }

@@ -219,13 +219,13 @@ when: { current: urgnt }\nflow: [{ succeed: ok }]\n";
         rules(&file, &Rulebook::default(), &[])
     }
 
-    /// Every third character is deleted, and a line and a separator are inserted there.
+    /// Every seventh character is deleted, and a line and a separator are inserted there.
     #[test]
     fn a_check_of_what_changed_finds_what_a_check_of_everything_finds() {
         let shown = found(RULES, "", &[]);
         assert_eq!(shown.len(), 4, "{shown:?}");
         assert_eq!(found(RULES, RULES, &shown), shown);
-        for (at, c) in RULES.char_indices().step_by(3) {
+        for (at, c) in RULES.char_indices().step_by(7) {
             let (start, end) = (&RULES[..at], &RULES[at + c.len_utf8()..]);
             for text in [
                 [start, end].concat(),

@@ -153,7 +153,7 @@ impl EditorSession {
 
     fn guarded(&mut self, what: &str, handle: impl FnOnce(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| handle(self))).is_err() {
-            tracing::error!(message = what, "failed to handle a message");
+            tracing::error!(method = what, "failed to handle a message");
         }
     }
 
