@@ -94,7 +94,7 @@ pub fn entry_of(
     };
     let mut notes = Vec::new();
     let entry = test.entry(value, &mut notes)?;
-    let text = written(entry, &mut notes);
+    let text = entry_text(entry, &mut notes);
     Ok(Exported { text, notes })
 }
 
