@@ -1,6 +1,7 @@
 //! Tests of the built program: output, exit codes and effects, for correct and for wrong use.
 
 mod backup;
+mod changing_rules;
 mod convert;
 mod diff;
 mod environment;
