@@ -31,7 +31,7 @@ use crate::report::time_argument::{TimeArgument, seconds};
 use crate::store::History;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::diagnostic::{Diagnostics, Files};
-use flowtrigger_core::rule::expected_runs::ExpectedRuns;
+use flowtrigger_core::rule::expected_runs::RunExpectations;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -217,14 +217,14 @@ impl Args {
     }
 }
 
-fn read_expectations(path: &Path) -> Result<(ExpectedRuns, Files), CommandError> {
+fn read_expectations(path: &Path) -> Result<(RunExpectations, Files), CommandError> {
     let name = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| CommandError::usage(format!("cannot read `{name}`: {error}")))?;
     let mut files = Files::default();
     let mut diagnostics = Diagnostics::default();
     let file = files.add(name.to_string(), text.as_str());
-    let expected = ExpectedRuns::read(file, &text, &mut diagnostics);
+    let expected = RunExpectations::read(file, &text, &mut diagnostics);
     match diagnostics.has_errors() {
         true => Err(CommandError::invalid(Arc::new(files), diagnostics)),
         false => Ok((expected, files)),

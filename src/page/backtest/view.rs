@@ -75,7 +75,7 @@ fn sample_table(title: &str, rule: &str, samples: &[BacktestSample], all: u64) -
                 div class="box" {
                     table class="hov list" {
                         caption class="vh" { (title) " with what made the difference" }
-                        thead { tr { th scope="col" { "Received" } th scope="col" { "About" } th scope="col" { "Difference" } } }
+                        thead { tr { th scope="col" { "Received" } th scope="col" { "About" } th scope="col" { "RunDifference" } } }
                         tbody {
                             @for sample in samples { (sample_row(rule, sample)) }
                         }

@@ -36,7 +36,7 @@ pub struct BacktestSample {
     pub event: EventComparison,
     /// Id, entry and key of the event; `None` of a tick that the daemon did not make.
     pub names: Option<SampleNames>,
-    pub differences: Vec<Difference>,
+    pub differences: Vec<RunDifference>,
     /// A test of the rule that passes with the rules of the backtest; `None` if the rule is not there.
     pub test: Option<String>,
 }
@@ -53,7 +53,7 @@ pub struct SampleNames {
 
 /// What made a difference, on one of the sides.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Difference {
+pub struct RunDifference {
     pub side: DifferingSide,
     pub cause: DifferenceCause,
 }
@@ -137,7 +137,7 @@ impl<'b> SampleReader<'b> {
             return Ok(BacktestSample {
                 event,
                 names: None,
-                differences: vec![Difference {
+                differences: vec![RunDifference {
                     side: DifferingSide::Before,
                     cause: DifferenceCause::NoTick,
                 }],
@@ -152,7 +152,11 @@ impl<'b> SampleReader<'b> {
             (DifferingSide::After, &after, event.after),
         ] {
             let causes = causes(rule.as_ref(), outcome, &record)?;
-            differences.extend(causes.into_iter().map(|cause| Difference { side, cause }));
+            differences.extend(
+                causes
+                    .into_iter()
+                    .map(|cause| RunDifference { side, cause }),
+            );
         }
         let head = &record.head;
         Ok(BacktestSample {
@@ -295,7 +299,7 @@ impl DifferenceCause {
     }
 }
 
-impl Difference {
+impl RunDifference {
     pub fn json(&self) -> Value {
         let mut json = json!({
             "side": self.side.as_str(),

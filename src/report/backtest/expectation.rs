@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::report::backtest::comparison::RuleComparison;
 use crate::report::backtest::execute::BacktestResult;
 use flowtrigger_core::diagnostic::Files;
-use flowtrigger_core::rule::expected_runs::{CountedRuns, ExpectedRuns, OtherRules};
+use flowtrigger_core::rule::expected_runs::{CountedRuns, OtherRules, RunExpectations};
 
 /// An expectation that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl UnmetExpectation {
 
 /// The expectations that do not hold, in the order of the file.
 pub fn unmet(
-    expected: &ExpectedRuns,
+    expected: &RunExpectations,
     files: &Files,
     result: &BacktestResult,
 ) -> Vec<UnmetExpectation> {

@@ -6,6 +6,7 @@ mod answers;
 mod automations;
 mod awaiting;
 mod backtest;
+mod backtest_fixture;
 mod broken_store;
 mod calls;
 mod custom_sources;

@@ -9,7 +9,7 @@ use crate::document::{self, Node, Yaml};
 
 /// The expectations of a file.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct ExpectedRuns {
+pub struct RunExpectations {
     pub rules: Vec<ExpectedRule>,
     pub others: OtherRules,
 }
@@ -140,7 +140,7 @@ impl CountRange {
     }
 }
 
-impl ExpectedRuns {
+impl RunExpectations {
     /// Reads a file. Mistakes are reported.
     pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Self {
         let mut expected = Self::default();
@@ -245,9 +245,9 @@ fn expected(
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (ExpectedRuns, Vec<String>) {
+    fn read(text: &str) -> (RunExpectations, Vec<String>) {
         let mut diagnostics = Diagnostics::default();
-        let expected = ExpectedRuns::read(FileId::default(), text, &mut diagnostics);
+        let expected = RunExpectations::read(FileId::default(), text, &mut diagnostics);
         let found = diagnostics.sorted().into_iter();
         let messages = found.map(|found| found.message.clone()).collect();
         (expected, messages)
