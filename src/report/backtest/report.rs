@@ -15,6 +15,9 @@ use crate::report::render::escape::plain;
 use crate::report::render::suggested_command;
 use crate::report::time_argument::seconds;
 
+/// Revisions that a note names.
+const MOST_REVISIONS: usize = 5;
+
 /// The result of a backtest with everything that is shown of it.
 pub struct BacktestReport<'r> {
     pub result: &'r BacktestResult,
@@ -205,13 +208,28 @@ impl BacktestReport<'_> {
         if coverage.archive_is_off {
             notes.push("events that matched no rule are not archived (`archive.events: off`): new matches of them are unknown".into());
         }
-        if self.result.in_force.len() > 1 {
-            notes.push(format!(
-                "{} evaluated the events: the rules or the configuration changed in this time",
-                number(self.result.in_force.len(), "revision")
-            ));
-        }
+        notes.extend(self.revisions_note());
         notes
+    }
+
+    /// The revisions that evaluated the events, if there were several.
+    fn revisions_note(&self) -> Option<String> {
+        let in_force = &self.result.in_force;
+        if in_force.len() < 2 {
+            return None;
+        }
+        let shown = in_force.iter().take(MOST_REVISIONS).map(|revision| {
+            let events = number(as_size(revision.events), "event");
+            let first = seconds(revision.first);
+            format!("{} from {first} on ({events})", revision.id.0)
+        });
+        let mut shown = shown.collect::<Vec<_>>().join(", ");
+        if in_force.len() > MOST_REVISIONS {
+            shown += ", …";
+        }
+        Some(format!(
+            "the rules or the configuration changed in this time: the events were evaluated by the revisions {shown}"
+        ))
     }
 
     pub fn json(&self) -> Value {
