@@ -81,6 +81,16 @@ impl BaseEvent {
         listens && explain::is_match(rule, event)
     }
 
+    /// The known types of a field.
+    pub fn types_at(&self, path: &Path, runner: &TestRunner<'_>) -> Vec<FieldType> {
+        let catalogue = &runner.book.config.catalogue;
+        let known = catalogue.by_name(&self.event.source, &self.event.event_type);
+        match known.map(|known| known.field(&path.text)) {
+            Some(FieldLookup::Known(found)) => vec![found.clone()],
+            Some(_) | None => Vec::new(),
+        }
+    }
+
     /// The fewest changes with which one condition holds and the other does not.
     pub fn difference(
         &self,
@@ -90,15 +100,7 @@ impl BaseEvent {
         runner: &TestRunner<'_>,
     ) -> Option<Vec<FieldChange>> {
         let config = &runner.book.config;
-        let known = config
-            .catalogue
-            .by_name(&self.event.source, &self.event.event_type);
-        let types = |path: &Path| -> Vec<FieldType> {
-            match known.map(|known| known.field(&path.text)) {
-                Some(FieldLookup::Known(found)) => vec![found.clone()],
-                Some(_) | None => Vec::new(),
-            }
-        };
+        let types = |path: &Path| self.types_at(path, runner);
         let search = DifferenceSearch {
             one,
             other,

@@ -41,20 +41,26 @@ enum Perturbation {
 }
 
 impl Search<'_> {
-    /// Tries the events of the tests, then with one change, then with two.
+    /// Tries the events that make a short test first.
     pub(super) fn flow(&self) -> Result<Option<SuggestedTest>, CommandError> {
-        let bases: Vec<&BaseEvent> = self
-            .bases
-            .iter()
-            .filter(|base| base.matches(self.rule))
-            .collect();
-        for base in &bases {
+        let matching = self.bases.iter().filter(|base| base.matches(self.rule));
+        let (long, short): (Vec<&BaseEvent>, Vec<&BaseEvent>) =
+            matching.partition(|base| base.is_long());
+        match self.flow_of(&short)? {
+            Some(test) => Ok(Some(test)),
+            None => self.flow_of(&long),
+        }
+    }
+
+    /// Tries the events as they are, then with one change, then with two.
+    fn flow_of(&self, bases: &[&BaseEvent]) -> Result<Option<SuggestedTest>, CommandError> {
+        for base in bases {
             if let Some(test) = self.with_difference(base)? {
                 return Ok(Some(test));
             }
         }
         let mut left = MAX_SIMULATIONS;
-        for base in &bases {
+        for base in bases {
             for one in self.perturbations(base) {
                 left = left.saturating_sub(1);
                 let Some(changed) = self.perturbed(base, &one) else {
@@ -68,7 +74,7 @@ impl Search<'_> {
                 }
             }
         }
-        for base in &bases {
+        for base in bases {
             let perturbations = self.perturbations(base);
             for (number, one) in perturbations.iter().enumerate() {
                 let Some(changed) = self.perturbed(base, one) else {
@@ -150,7 +156,8 @@ impl Search<'_> {
         let vars = &self.rule.vars;
         let scope = Scope::new(&base.event, vars);
         for path in fields(&predicates) {
-            let values = values_to_try(&path, &predicates, &[], &scope).into_iter();
+            let types = base.types_at(&path, self.runner);
+            let values = values_to_try(&path, &predicates, &types, &scope).into_iter();
             let changes = values.take(MAX_VALUES).map(|value| FieldChange {
                 path: Arc::clone(&path),
                 value,
