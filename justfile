@@ -22,7 +22,8 @@ ci:
 # Run the long property, crash and load tests with a new seed, then each fuzz target for ten minutes.
 long seed=`od -An -N4 -tu4 /dev/urandom`:
     @echo "seed {{ trim(seed) }}"
-    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test core -- conditions:: hostile_input:: matching:: mutants::
+    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test core -- conditions:: hostile_input:: matching::
+    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=2000 cargo test --release --test core -- mutants::
     PROPTEST_RNG_SEED={{ trim(seed) }} PROOF_PAIRS=10000000 cargo test --release --test core -- --nocapture analysis::
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --test core -- flows::
