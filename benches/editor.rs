@@ -1,6 +1,8 @@
 //! Measures the language server with 10,000 rules: `cargo bench --bench editor`.
 //! The time from a change to its diagnostics and the time of a completion, beside one `check` of the same rules.
 
+#![allow(clippy::print_stdout)]
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

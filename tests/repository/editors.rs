@@ -72,6 +72,7 @@ fn the_dependencies_of_the_extension_are_pinned() {
 }
 
 #[test]
+#[allow(clippy::print_stdout)]
 fn the_code_of_the_extension_is_valid() {
     let code = root().join("editors/vscode/extension.js");
     match Command::new("node").arg("--check").arg(&code).output() {

@@ -121,12 +121,10 @@ impl<'t> CursorScanner<'t> {
 
     /// An empty line at the end: nothing is written, so its column is unknown until something is.
     fn start_of_line(&mut self) {
-        match (self.brackets.is_empty(), self.state) {
-            (true, ScanState::BlockText(_)) | (false, _) => {}
-            (true, _) => {
-                self.blocks.retain(|_| false);
-                self.state = ScanState::Start;
-            }
+        let is_in_text = matches!(self.state, ScanState::BlockText(_));
+        if self.brackets.is_empty() && !is_in_text {
+            self.blocks.clear();
+            self.state = ScanState::Start;
         }
         self.token = self.text.len();
         self.is_quoted = false;
@@ -174,11 +172,7 @@ impl<'t> CursorScanner<'t> {
     /// Leaves the blocks that a line at this column does not belong to.
     fn leave(&mut self, column: usize) {
         while let Some(last) = self.blocks.last() {
-            let is_inside = match last.step {
-                TreeStep::Key(_) => last.column < column,
-                TreeStep::Item(_) => last.column < column,
-            };
-            if is_inside {
+            if last.column < column {
                 return;
             }
             self.blocks.pop();
@@ -315,7 +309,6 @@ impl<'t> CursorScanner<'t> {
         let line = self.rest().split('\n').next().unwrap_or_default();
         match line.chars().next() {
             None => self.at = (self.at + 1).min(self.text.len()),
-            Some('{') if !line.starts_with("{{") => self.open(OpenBracket::Map(None)),
             Some('{') => self.open(OpenBracket::Map(None)),
             Some('[') => self.open(OpenBracket::List(0)),
             Some(quote @ ('"' | '\'')) => {
