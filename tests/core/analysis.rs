@@ -23,7 +23,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 /// The pairs of an ordinary run.
-const PAIRS: usize = 4_000;
+const PAIRS: usize = 2_000;
 
 /// A configuration with a source whose fields are unknown.
 fn config() -> Config {

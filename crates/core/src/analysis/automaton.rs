@@ -22,7 +22,7 @@ const MAX_SIZE: usize = 4 << 20;
 
 /// A test of a text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TextTest {
+pub struct TestedText {
     pub kind: TextTestKind,
     pub text: String,
     pub case: CaseSensitivity,
@@ -48,14 +48,14 @@ pub struct TextClasses {
 
 /// Returns one text of each class. Not complete if the product has too many states, or a pattern tests the limits of
 /// words that are not ASCII.
-pub fn classes(tests: &[TextTest]) -> TextClasses {
+pub fn classes(tests: &[TestedText]) -> TextClasses {
     let Some(product) = build(tests) else {
         return TextClasses::default();
     };
     Search::new(&product).run()
 }
 
-fn build(tests: &[TextTest]) -> Option<dense::DFA<Vec<u32>>> {
+fn build(tests: &[TestedText]) -> Option<dense::DFA<Vec<u32>>> {
     // Without this expression, the product would accept bytes that are no text.
     let mut expressions = vec![whole(vec![anything()])];
     for test in tests {
@@ -78,7 +78,7 @@ fn build(tests: &[TextTest]) -> Option<dense::DFA<Vec<u32>>> {
 }
 
 /// The expression of the whole texts that fulfil a test.
-fn expression(test: &TextTest) -> Option<Hir> {
+fn expression(test: &TestedText) -> Option<Hir> {
     let literal = |following| match test.case {
         CaseSensitivity::Exact => Hir::literal(test.text.as_bytes()),
         CaseSensitivity::Ignored => any_case(&test.text, following),
@@ -205,8 +205,8 @@ impl<'p> Search<'p> {
 mod tests {
     use super::*;
 
-    fn test(kind: TextTestKind, text: &str, case: CaseSensitivity) -> TextTest {
-        TextTest {
+    fn test(kind: TextTestKind, text: &str, case: CaseSensitivity) -> TestedText {
+        TestedText {
             kind,
             text: text.to_owned(),
             case,

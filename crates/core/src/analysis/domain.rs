@@ -105,7 +105,7 @@ impl Domain {
         }
         values.extend(texts.values);
         values.extend(ranks(&parts.operators));
-        values.extend(words(parts.types));
+        values.extend(closed_set_values(parts.types));
         values.extend(numbers.values);
         values.extend(containers(&parts.operators));
         values.extend(parts.extra.iter().cloned());
@@ -183,7 +183,7 @@ fn ranks(operators: &[Operator]) -> Vec<Value> {
 }
 
 /// The words of the closed sets among the types.
-fn words(types: &[FieldType]) -> impl Iterator<Item = Value> {
+fn closed_set_values(types: &[FieldType]) -> impl Iterator<Item = Value> {
     let words = types.iter().filter_map(FieldType::values).flatten();
     words.map(|word| Value::from(*word))
 }

@@ -30,6 +30,7 @@ mod problem;
 mod samples;
 mod spelling;
 pub mod subject;
+mod tested_fields;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -40,7 +41,7 @@ use std::sync::Arc;
 
 use crate::analysis::cell_set::CellSet;
 use crate::analysis::formula::{CellSearch, Formula, SearchEnd};
-use crate::analysis::problem::{Problem, ProblemCache};
+use crate::analysis::problem::{DecisionProblem, ProblemCache};
 use crate::config::Config;
 use crate::diagnostic::Span;
 use crate::event::Event;
@@ -130,7 +131,9 @@ pub enum FoundEvent {
 }
 
 /// More solutions than this are not tried without an event that the evaluator confirms.
-const MAX_UNCONFIRMED: usize = 24;
+const MAX_UNCONFIRMED: usize = 12;
+/// More events than this are not built for one question.
+const MAX_EVENTS: usize = 400;
 
 impl<'c> Analyzer<'c> {
     /// Creates an analyzer for rules that were compiled with this configuration.
@@ -187,19 +190,20 @@ impl<'c> Analyzer<'c> {
     pub fn find(&mut self, goals: &[Goal<'_>]) -> FoundEvent {
         let subjects: Vec<Subject<'_>> = goals.iter().map(|goal| goal.subject()).collect();
         let catalogue = &self.config.catalogue;
-        let problem = Problem::new(&subjects, catalogue, &mut self.cache);
+        let problem = DecisionProblem::new(&subjects, catalogue, &mut self.cache);
         let formulas: Vec<Formula> = goals.iter().map(|goal| goal.formula(&problem)).collect();
         let confirm = |event: &Event| goals.iter().all(|goal| goal.is_reached(event));
         let mut found = None;
         let mut unconfirmed = None;
         let mut count = 0;
+        let mut left = MAX_EVENTS;
         let mut search = CellSearch::new(|cells: &[CellSet]| {
-            found = witness::find(&problem, cells, self.config, &confirm);
+            found = witness::find(&problem, cells, self.config, &confirm, &mut left);
             if found.is_none() {
                 count += 1;
                 unconfirmed.get_or_insert_with(|| problem.why_unproven(cells));
             }
-            found.is_some() || count >= MAX_UNCONFIRMED
+            found.is_some() || count >= MAX_UNCONFIRMED || left == 0
         });
         let end = search.run(&formulas, problem.domains());
         match (found, unconfirmed, end) {
@@ -212,7 +216,7 @@ impl<'c> Analyzer<'c> {
 
     /// The predicates that exclude each other in a condition that is never true.
     fn conflict(&mut self, subject: Subject<'_>) -> Vec<Span> {
-        let problem = Problem::new(&[subject], &self.config.catalogue, &mut self.cache);
+        let problem = DecisionProblem::new(&[subject], &self.config.catalogue, &mut self.cache);
         let receives = problem.receives(&subject);
         let can_hold = |condition: &Condition| {
             let formulas = [receives.clone(), problem.is_true(condition, &subject)];
@@ -252,7 +256,7 @@ impl<'r> Goal<'r> {
         }
     }
 
-    fn formula(&self, problem: &Problem) -> Formula {
+    fn formula(&self, problem: &DecisionProblem) -> Formula {
         match self {
             Goal::Matches(subject) => Formula::every(vec![
                 problem.receives(subject),

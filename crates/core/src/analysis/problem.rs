@@ -1,7 +1,5 @@
 //! The variables of some conditions, and the conditions as formulas over their cells.
 
-use serde_json::{Value, json};
-
 use crate::analysis::Unproven;
 use crate::analysis::cell_set::CellSet;
 use crate::analysis::domain::{Domain, DomainParts};
@@ -10,40 +8,33 @@ use crate::analysis::event_types::TypeDomain;
 use crate::analysis::field_types::FieldTypeCache;
 use crate::analysis::formula::Formula;
 use crate::analysis::subject::Subject;
+use crate::analysis::tested_fields::{
+    FieldTests, FreeTest, PathLocation, add_free, constant, entangle, field_of, fields_inside,
+    is_constant, is_decided, is_same_test, location,
+};
 use crate::analysis::texts::TextCache;
 use crate::event::catalogue::Catalogue;
-use crate::language::condition::proof::EVENT;
 use crate::language::condition::{Condition, Polarity, Predicate};
-use crate::language::operator::order::OrderComparison;
-use crate::language::operator::{Operator, Verdict};
-use crate::path::scope::Scope;
-use crate::path::{Path, PathKind, Resolved, Root};
+use crate::language::operator::Verdict;
+use crate::path::Path;
 
 /// The variables of conditions that are compared with each other.
 #[derive(Debug)]
-pub struct Problem {
+pub struct DecisionProblem {
     pub types: TypeDomain,
-    pub fields: Vec<Field>,
+    pub fields: Vec<FieldVariables>,
     /// The tests whose verdict is not decided.
     pub free: Vec<FreeTest>,
 }
 
 /// One field with the numbers of its variables.
 #[derive(Debug)]
-pub struct Field {
+pub struct FieldVariables {
     pub domain: Domain,
     /// The variable of its cells. Those of its elements follow.
     pub variable: usize,
     /// Whether tests that are not decided read it, or fields around or inside of it are tested.
     pub is_entangled: bool,
-}
-
-/// A test whose verdict is not decided: it counts as possible.
-#[derive(Debug)]
-pub struct FreeTest {
-    pub path: Path,
-    pub operator: Operator,
-    pub variable: usize,
 }
 
 /// The variable of the event types.
@@ -61,22 +52,14 @@ pub struct ProblemCache {
 }
 
 /// Where the verdict of a predicate comes from.
-enum Source {
+enum VerdictSource {
     Constant(Verdict),
     Types(usize),
     Field(usize, usize),
     Free(usize),
 }
 
-/// The tests of one path, before its domain is built.
-struct FieldTests {
-    path: Path,
-    operators: Vec<Operator>,
-    extra: Vec<Value>,
-    is_entangled: bool,
-}
-
-impl Problem {
+impl DecisionProblem {
     pub fn new(subjects: &[Subject<'_>], catalogue: &Catalogue, cache: &mut ProblemCache) -> Self {
         let mut types = TypeDomain::default();
         let mut tests: Vec<FieldTests> = Vec::new();
@@ -86,7 +69,7 @@ impl Problem {
                 let operator = predicate.operator.settled(subject.vars);
                 let path = &predicate.path;
                 match location(path) {
-                    PathLocation::Constant => {}
+                    PathLocation::Constant if is_constant(&operator) => {}
                     PathLocation::Type if is_decided(&operator) => types.add_test(&operator),
                     PathLocation::Field if is_decided(&operator) => {
                         let field = field_of(&mut tests, path);
@@ -94,8 +77,11 @@ impl Problem {
                             tests[field].operators.push(operator.into_owned());
                         }
                     }
-                    PathLocation::Type | PathLocation::Field | PathLocation::Many => {
-                        add_free(&mut free, &mut tests, path, &operator);
+                    PathLocation::Constant
+                    | PathLocation::Type
+                    | PathLocation::Field
+                    | PathLocation::Many => {
+                        add_free(&mut free, &mut tests, path, &operator, subject);
                     }
                 }
             }
@@ -119,7 +105,7 @@ impl Problem {
             );
             let variable = variables;
             variables += 1 + domain.elements.len();
-            fields.push(Field {
+            fields.push(FieldVariables {
                 domain,
                 variable,
                 is_entangled: of.is_entangled,
@@ -192,17 +178,17 @@ impl Problem {
         };
         let fits = |verdict: Verdict| (verdict == needed) == (wanted == Wanted::Is);
         match self.source(predicate, subject) {
-            Source::Constant(verdict) if fits(verdict) => Formula::TRUE,
-            Source::Constant(_) => Formula::FALSE,
-            Source::Types(test) => Formula::In(TYPES, self.types.cells_where(test, fits)),
-            Source::Field(field, test) => self.field_verdict(field, test, needed, wanted),
-            Source::Free(free) => self.free_verdict(free, needed, wanted),
+            VerdictSource::Constant(verdict) if fits(verdict) => Formula::TRUE,
+            VerdictSource::Constant(_) => Formula::FALSE,
+            VerdictSource::Types(test) => Formula::In(TYPES, self.types.cells_where(test, fits)),
+            VerdictSource::Field(field, test) => self.field_verdict(field, test, needed, wanted),
+            VerdictSource::Free(free) => self.free_verdict(free, needed, wanted),
         }
     }
 
     /// The formula that a test of a field has a verdict, or has another one.
     fn field_verdict(&self, field: usize, test: usize, needed: Verdict, wanted: Wanted) -> Formula {
-        let Field {
+        let FieldVariables {
             domain, variable, ..
         } = &self.fields[field];
         let fits = |verdict: Verdict| (verdict == needed) == (wanted == Wanted::Is);
@@ -252,7 +238,7 @@ impl Problem {
                 operator: test.operator.name(),
             };
         }
-        let is_open = |field: &&Field| {
+        let is_open = |field: &&FieldVariables| {
             let mut remaining = cells[field.variable].iter();
             remaining.all(|cell| field.domain.cells[cell].values.is_empty())
         };
@@ -264,21 +250,21 @@ impl Problem {
         }
     }
 
-    fn field_at(&self, path: &Path) -> Option<&Field> {
+    fn field_at(&self, path: &Path) -> Option<&FieldVariables> {
         let mut fields = self.fields.iter();
         fields.find(|field| field.domain.path.route == path.route)
     }
 
-    fn source(&self, predicate: &Predicate, subject: &Subject<'_>) -> Source {
+    fn source(&self, predicate: &Predicate, subject: &Subject<'_>) -> VerdictSource {
         let operator = predicate.operator.settled(subject.vars);
         let path = &predicate.path;
         match location(path) {
-            PathLocation::Constant => {
-                return Source::Constant(constant(path, &operator, subject));
+            PathLocation::Constant if is_constant(&operator) => {
+                return VerdictSource::Constant(constant(path, &operator, subject));
             }
             PathLocation::Type => {
                 if let Some(test) = self.types.test(&operator) {
-                    return Source::Types(test);
+                    return VerdictSource::Types(test);
                 }
             }
             PathLocation::Field => {
@@ -287,17 +273,17 @@ impl Problem {
                     let is_same = field.domain.path.route == path.route;
                     let mut operators = field.domain.operators.iter();
                     let test = operators.position(|known| is_same && *known == *operator)?;
-                    Some(Source::Field(number, test))
+                    Some(VerdictSource::Field(number, test))
                 });
                 if let Some(found) = found {
                     return found;
                 }
             }
-            PathLocation::Many => {}
+            PathLocation::Constant | PathLocation::Many => {}
         }
         let mut free = self.free.iter();
-        let number = free.position(|test| is_same_test(test, path, &operator));
-        Source::Free(number.unwrap_or_default())
+        let number = free.position(|test| is_same_test(test, path, &operator, subject));
+        VerdictSource::Free(number.unwrap_or_default())
     }
 }
 
@@ -344,163 +330,4 @@ impl ListTest {
             false => Formula::some(formulas.collect()),
         }
     }
-}
-
-/// Where a path leads.
-enum PathLocation {
-    /// A value that is the same for every event of the subject.
-    Constant,
-    /// The event type.
-    Type,
-    /// One field of the event.
-    Field,
-    /// Several values, or values that are not part of the event.
-    Many,
-}
-
-fn location(path: &Path) -> PathLocation {
-    let PathKind::Plain { root, keys } = &path.route else {
-        return PathLocation::Many;
-    };
-    let first = keys.first().map(|key| key.name.as_str());
-    match (root, first) {
-        (Root::Vars, _) | (Root::Event, Some("source")) => PathLocation::Constant,
-        (Root::Event, Some("type")) => PathLocation::Type,
-        (Root::Body | Root::Envelope | Root::Event | Root::Raw, Some(_)) => PathLocation::Field,
-        (
-            Root::Body
-            | Root::Envelope
-            | Root::Event
-            | Root::Raw
-            | Root::Steps
-            | Root::Error
-            | Root::Local
-            | Root::Document,
-            _,
-        ) => PathLocation::Many,
-    }
-}
-
-/// The verdict of an operator on a variable or on the event's source.
-fn constant(path: &Path, operator: &Operator, subject: &Subject<'_>) -> Verdict {
-    let source = json!(subject.source);
-    let found = match path.in_variables(subject.vars) {
-        Some(value) => Resolved::One(value),
-        None if matches!(
-            path.route,
-            PathKind::Plain {
-                root: Root::Event,
-                ..
-            }
-        ) =>
-        {
-            Resolved::One(&source)
-        }
-        None => Resolved::Absent,
-    };
-    operator.evaluate(&found, &Scope::new(&EVENT, subject.vars))
-}
-
-/// Whether the value at the path alone decides the verdict, and the cells of the operator are known.
-fn is_decided(operator: &Operator) -> bool {
-    let is_of_bundle = |order: &OrderComparison| order.text_order().kind.is_some();
-    let is_known = match operator {
-        Operator::During(_) => false,
-        Operator::AnyOf(any_of) => any_of.compares_elements(),
-        Operator::Lt(order) | Operator::Lte(order) | Operator::Gt(order) | Operator::Gte(order) => {
-            !is_of_bundle(order)
-        }
-        Operator::Between(between) => !is_of_bundle(&between.low) && !is_of_bundle(&between.high),
-        Operator::Is(_)
-        | Operator::Has(_)
-        | Operator::HasAll(_)
-        | Operator::Contains(_)
-        | Operator::StartsWith(_)
-        | Operator::EndsWith(_)
-        | Operator::Matches(_)
-        | Operator::Exists(_)
-        | Operator::Present(_)
-        | Operator::Before(_)
-        | Operator::After(_) => true,
-    };
-    is_known && !operator.reads_event()
-}
-
-fn is_same_test(test: &FreeTest, path: &Path, operator: &Operator) -> bool {
-    test.path.route == path.route && test.operator == *operator
-}
-
-/// The number of a path's tests; added if it is new.
-fn field_of(tests: &mut Vec<FieldTests>, path: &Path) -> usize {
-    if let Some(known) = tests.iter().position(|of| of.path.route == path.route) {
-        return known;
-    }
-    tests.push(FieldTests {
-        path: path.clone(),
-        operators: Vec::new(),
-        extra: Vec::new(),
-        is_entangled: false,
-    });
-    tests.len() - 1
-}
-
-/// Adds a test that is not decided, with values for the fields that it reads.
-fn add_free(
-    free: &mut Vec<FreeTest>,
-    tests: &mut Vec<FieldTests>,
-    path: &Path,
-    operator: &Operator,
-) {
-    if free.iter().any(|known| is_same_test(known, path, operator)) {
-        return;
-    }
-    free.push(FreeTest {
-        path: path.clone(),
-        operator: operator.clone(),
-        variable: 0,
-    });
-    let values = crate::analysis::samples::values(operator);
-    for read in std::iter::once(path).chain(operator.paths()) {
-        if matches!(location(read), PathLocation::Field) {
-            let field = field_of(tests, read);
-            tests[field].is_entangled = true;
-            tests[field].extra.extend(values.iter().cloned());
-        }
-    }
-}
-
-/// Marks the fields of which one is inside of the other.
-fn entangle(tests: &mut [FieldTests]) {
-    for number in 0..tests.len() {
-        let is_related = tests.iter().enumerate().any(|(other, of)| {
-            other != number
-                && (is_inside(&of.path, &tests[number].path)
-                    || is_inside(&tests[number].path, &of.path))
-        });
-        tests[number].is_entangled |= is_related;
-    }
-}
-
-/// Whether a path leads into the value at another one.
-pub fn is_inside(inner: &Path, outer: &Path) -> bool {
-    match (&inner.route, &outer.route) {
-        (
-            PathKind::Plain { root, keys },
-            PathKind::Plain {
-                root: other,
-                keys: above,
-            },
-        ) => root == other && keys.len() > above.len() && keys.starts_with(above),
-        (PathKind::Query(_), _) | (_, PathKind::Query(_)) => false,
-    }
-}
-
-/// Whether the subjects test a field inside of the value at a path.
-fn fields_inside(path: &Path, subjects: &[Subject<'_>]) -> bool {
-    let predicates = subjects
-        .iter()
-        .flat_map(|subject| subject.condition.predicates());
-    predicates
-        .flat_map(|predicate| predicate.paths().cloned().collect::<Vec<_>>())
-        .any(|inner| is_inside(&inner, path))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::analysis::automaton::{TextClasses, TextTest, TextTestKind, classes};
+use crate::analysis::automaton::{TextClasses, TestedText, TextTestKind, classes};
 use crate::analysis::comparands::Comparand;
 use crate::analysis::numbers::KindValues;
 use crate::analysis::spelling::{is_decided, other_spelling};
@@ -22,10 +22,10 @@ const MAX_COMBINATIONS: usize = 64;
 
 /// The classes of texts by their tests, which many rules share.
 #[derive(Debug, Default)]
-pub struct TextCache(FxHashMap<Vec<TextTest>, Arc<TextClasses>>);
+pub struct TextCache(FxHashMap<Vec<TestedText>, Arc<TextClasses>>);
 
 impl TextCache {
-    fn classes(&mut self, tests: &[TextTest]) -> Arc<TextClasses> {
+    fn classes(&mut self, tests: &[TestedText]) -> Arc<TextClasses> {
         if let Some(known) = self.0.get(tests) {
             return Arc::clone(known);
         }
@@ -69,11 +69,11 @@ fn as_text(value: &Value) -> Option<String> {
 }
 
 /// Whether a test is more than the equality with one text.
-fn is_of_part(test: &TextTest) -> bool {
+fn is_of_part(test: &TestedText) -> bool {
     test.kind != TextTestKind::Equals || test.case == CaseSensitivity::Ignored
 }
 
-fn tests(operators: &[Operator]) -> Vec<TextTest> {
+fn tests(operators: &[Operator]) -> Vec<TestedText> {
     let scope = Scope::new(&EVENT, &Value::Null);
     let mut tests = Vec::new();
     for operator in operators {
@@ -84,7 +84,7 @@ fn tests(operators: &[Operator]) -> Vec<TextTest> {
             Operator::EndsWith(_) => TextTestKind::EndsWith,
             Operator::Matches(matches) => {
                 let case = matches.case;
-                tests.extend(matches.patterns.iter().map(|pattern| TextTest {
+                tests.extend(matches.patterns.iter().map(|pattern| TestedText {
                     kind: TextTestKind::Matches,
                     text: pattern.as_str().to_owned(),
                     case,
@@ -107,14 +107,14 @@ fn tests(operators: &[Operator]) -> Vec<TextTest> {
         };
         let case = operator.case();
         let constants = operator.constants(&scope);
-        tests.extend(constants.iter().filter_map(as_text).map(|text| TextTest {
+        tests.extend(constants.iter().filter_map(as_text).map(|text| TestedText {
             kind,
             text,
             case,
         }));
     }
     tests.sort_by(|a, b| {
-        let key = |test: &TextTest| (test.kind as u8, test.case as u8);
+        let key = |test: &TestedText| (test.kind as u8, test.case as u8);
         key(a).cmp(&key(b)).then_with(|| a.text.cmp(&b.text))
     });
     tests.dedup();
@@ -122,19 +122,19 @@ fn tests(operators: &[Operator]) -> Vec<TextTest> {
 }
 
 /// Texts for the tests of whole texts and parts.
-fn by_parts(tests: &[TextTest], all: &[String], cache: &mut TextCache) -> KindValues {
+fn by_parts(tests: &[TestedText], all: &[String], cache: &mut TextCache) -> KindValues {
     if !tests.iter().any(is_of_part) {
         return KindValues {
             values: vec![Value::String(fresh(all))],
             is_complete: true,
         };
     }
-    let is_known = |test: &TextTest| {
+    let is_known = |test: &TestedText| {
         let is_pattern = test.kind == TextTestKind::Matches;
         is_pattern || test.case == CaseSensitivity::Exact || is_decided(&test.text)
     };
     let is_literal =
-        |test: &TextTest| test.kind != TextTestKind::Matches && test.case == CaseSensitivity::Exact;
+        |test: &TestedText| test.kind != TextTestKind::Matches && test.case == CaseSensitivity::Exact;
     if tests.iter().all(is_literal)
         && let Some(texts) = combinations(tests, all)
     {
@@ -143,7 +143,7 @@ fn by_parts(tests: &[TextTest], all: &[String], cache: &mut TextCache) -> KindVa
             is_complete: true,
         };
     }
-    let known: Vec<TextTest> = tests
+    let known: Vec<TestedText> = tests
         .iter()
         .filter(|test| is_known(test))
         .cloned()
@@ -169,9 +169,9 @@ fn by_parts(tests: &[TextTest], all: &[String], cache: &mut TextCache) -> KindVa
 
 /// A text with the parts of each combination of tests of exact parts, separated by a character that no test has.
 /// `None` if there are too many.
-fn combinations(tests: &[TextTest], all: &[String]) -> Option<Vec<String>> {
+fn combinations(tests: &[TestedText], all: &[String]) -> Option<Vec<String>> {
     let separator = separator(all)?;
-    let parts: Vec<&TextTest> = tests.iter().filter(|test| is_of_part(test)).collect();
+    let parts: Vec<&TestedText> = tests.iter().filter(|test| is_of_part(test)).collect();
     if parts.len() >= usize::BITS as usize || 1 << parts.len() > MAX_COMBINATIONS {
         return None;
     }
@@ -228,7 +228,7 @@ fn by_order(comparands: &[Comparand], numbers: &KindValues, equal: &[String]) ->
             words.push(text);
         }
     }
-    values.extend(around_words(&words, equal));
+    values.extend(around_texts(&words, equal));
     values.extend(around_times(&times));
     let has_numbers = comparands.iter().any(|c| c.number().is_some());
     if has_numbers {
@@ -239,7 +239,7 @@ fn by_order(comparands: &[Comparand], numbers: &KindValues, equal: &[String]) ->
         values.extend(written.flat_map(|text| number_spellings(text, equal)));
     }
     let is_complete = kind_of(comparands).is_some_and(|kind| match kind {
-        OrderKind::Ranks | OrderKind::Words => true,
+        OrderKind::Ranks | OrderKind::Texts => true,
         OrderKind::Numbers => numbers.is_complete && (times.is_empty() || !reads_zones(equal)),
         OrderKind::Times => !reads_zones(equal),
     });
@@ -255,7 +255,7 @@ enum OrderKind {
     Numbers,
     Times,
     Ranks,
-    Words,
+    Texts,
 }
 
 /// The common kind of the constants; `None` if texts are compared in several ways.
@@ -264,7 +264,7 @@ fn kind_of(comparands: &[Comparand]) -> Option<OrderKind> {
         Comparand::Number(_) => Some(Some(OrderKind::Numbers)),
         Comparand::Time(_) => Some(Some(OrderKind::Times)),
         Comparand::Rank => Some(Some(OrderKind::Ranks)),
-        Comparand::Text(_) => Some(Some(OrderKind::Words)),
+        Comparand::Text(_) => Some(Some(OrderKind::Texts)),
         Comparand::NumberText(_) | Comparand::RankAmongTexts => Some(None),
         Comparand::Unordered => None,
     });
@@ -284,7 +284,7 @@ fn reads_zones(texts: &[String]) -> bool {
 }
 
 /// Each word and the next text in the order.
-fn around_words(words: &[&str], equal: &[String]) -> Vec<String> {
+fn around_texts(words: &[&str], equal: &[String]) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     if words.is_empty() {
         return texts;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::analysis::cell_set::CellSet;
 use crate::analysis::payload::{Assignment, Built, EventBuilder};
-use crate::analysis::problem::{Field, Problem, TYPES};
+use crate::analysis::problem::{DecisionProblem, FieldVariables, TYPES};
 use crate::config::Config;
 use crate::event::Event;
 use crate::language::operator::format_value;
@@ -56,17 +56,16 @@ impl Witness {
     }
 }
 
-/// More events than this are not built for one solution.
-const MAX_EVENTS: usize = 600;
-/// The same if no field depends on another.
+/// If no field depends on another, more events than this are not built for one solution.
 const MAX_PLAIN_EVENTS: usize = 4;
 
-/// Returns an event of the cells that `confirm` accepts.
+/// Returns an event of the cells that `confirm` accepts. `left` is the number of events that may still be built.
 pub fn find(
-    problem: &Problem,
+    problem: &DecisionProblem,
     cells: &[CellSet],
     config: &Config,
     confirm: &dyn Fn(&Event) -> bool,
+    left: &mut usize,
 ) -> Option<Witness> {
     let of = problem.types.first_known(cells[TYPES])?;
     let builder = EventBuilder::new(of, config);
@@ -81,13 +80,13 @@ pub fn find(
     // Outer fields first, so that inner ones are set in them.
     choices.sort_by_key(|choice| choice.field.domain.path.text.split('.').count());
     let is_plain = choices.iter().all(|choice| !choice.field.is_entangled);
-    let limit = if is_plain {
-        MAX_PLAIN_EVENTS
-    } else {
-        MAX_EVENTS
+    let limit = match is_plain {
+        true => MAX_PLAIN_EVENTS.min(*left),
+        false => *left,
     };
     let mut numbers = vec![0; choices.len()];
     for _ in 0..limit {
+        *left -= 1;
         let values: Vec<Assignment> = choices
             .iter()
             .zip(&numbers)
@@ -126,7 +125,7 @@ fn witness(built: Built, values: Vec<Assignment>) -> Witness {
 
 /// The values of a field that are tried.
 struct FieldChoice<'p> {
-    field: &'p Field,
+    field: &'p FieldVariables,
     values: Vec<Option<Value>>,
 }
 
@@ -149,7 +148,7 @@ fn advance(numbers: &mut [usize], choices: &[FieldChoice<'_>]) -> bool {
 }
 
 /// The values of a field's remaining cells, the most natural ones first.
-fn values(field: &Field, cells: &[CellSet]) -> Vec<Option<Value>> {
+fn values(field: &FieldVariables, cells: &[CellSet]) -> Vec<Option<Value>> {
     let mut remaining: Vec<usize> = cells[field.variable].iter().collect();
     remaining.retain(|cell| *cell < field.domain.cells.len());
     remaining.sort_by_key(|cell| field.domain.cells[*cell].rank);
@@ -166,7 +165,7 @@ fn values(field: &Field, cells: &[CellSet]) -> Vec<Option<Value>> {
 }
 
 /// A list of the elements that must be in it, or of one that may be.
-fn list(field: &Field, cells: &[CellSet]) -> Option<Value> {
+fn list(field: &FieldVariables, cells: &[CellSet]) -> Option<Value> {
     let elements = || {
         let numbered = field.domain.elements.iter().enumerate();
         numbered.map(|(number, element)| (cells[field.variable + 1 + number], element))

@@ -1,7 +1,9 @@
 //! Compares what two rules do, without their conditions: mode, gates, lane, variables, steps and named flows.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Diagnostics;
@@ -38,9 +40,11 @@ pub fn effects(rule: &Rule) -> Option<Map<String, Value>> {
     for key in NOT_EFFECTS {
         keys.shift_remove(key);
     }
-    for part in rule.version.parts() {
-        let name = format!("named flow in {}", part.file);
-        keys.insert(name, Value::from(part.text.trim()));
+    for (number, part) in rule.version.parts().iter().enumerate() {
+        // The file may have another name in another version.
+        let name = format!("named flows {}", number + 1);
+        let text = part.text.trim().trim_start_matches("---").trim();
+        keys.insert(name, Value::from(text));
     }
     Some(keys)
 }
@@ -54,16 +58,26 @@ fn written(rule: &Rule) -> Map<String, Value> {
     }
 }
 
-/// Whether two rules do the same with an event that both match. A template can read the name of its rule.
-pub fn is_equal(first: &Rule, second: &Rule) -> bool {
-    let (Some(a), Some(b)) = (effects(first), effects(second)) else {
-        return false;
-    };
-    let reads_name = |keys: &Map<String, Value>| {
-        let text = Value::Object(keys.clone()).to_string();
-        text.contains("rule.") || text.contains("run.")
-    };
-    a == b && !reads_name(&a)
+/// The effects of rules as texts, which are equal if the rules do the same.
+#[derive(Debug, Default)]
+pub struct EffectTexts(FxHashMap<usize, Option<Arc<str>>>);
+
+impl EffectTexts {
+    /// Whether two rules of a set do the same with an event that both match. False if that is not known: of a
+    /// bundle, or if a template can read the name of its rule.
+    pub fn is_equal(&mut self, [first, second]: [(usize, &Rule); 2]) -> bool {
+        let (a, b) = (self.of(first), self.of(second));
+        a.is_some() && a == b
+    }
+
+    fn of(&mut self, (number, rule): (usize, &Rule)) -> Option<Arc<str>> {
+        let known = self.0.entry(number).or_insert_with(|| {
+            let text = Value::Object(effects(rule)?).to_string();
+            let reads_name = text.contains("rule.") || text.contains("run.");
+            (!reads_name).then(|| text.into())
+        });
+        known.clone()
+    }
 }
 
 /// Returns the keys whose values differ, and of a flow the steps.

@@ -4,6 +4,7 @@
 //! Rules are not compared pair by pair: the event that proves that a rule can match is looked up in the index, and
 //! only the rules that match it too can cover the rule.
 
+mod change_graph;
 mod circles;
 mod conflicting_writes;
 mod effects;
@@ -65,8 +66,10 @@ impl Finding {
     /// The finding as a warning of `check`, with the first event in its message.
     pub fn diagnostic(&self, files: &Files) -> Diagnostic {
         let mut message = self.message.clone();
-        for at in &self.related {
-            message.push_str(&format!(" ({})", files.location(*at)));
+        let related = self.related.iter();
+        let related: Vec<String> = related.map(|at| files.location(*at)).collect();
+        if !related.is_empty() {
+            message.push_str(&format!(" ({})", related.join(", ")));
         }
         for event in &self.events {
             message.push_str(&format!("; for example {}", event.text()));
@@ -176,7 +179,7 @@ fn never(rule: &Rule, locations: &[Span]) -> Finding {
     let message = match related.len() {
         0 => format!("rule `{}` never matches: no event fulfils this", rule.name),
         _ => format!(
-            "rule `{}` never matches: no event fulfils this together with",
+            "rule `{}` never matches: this test and others exclude each other",
             rule.name
         ),
     };

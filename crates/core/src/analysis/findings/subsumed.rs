@@ -2,14 +2,15 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::analysis::findings::{Analysed, Finding, ProofReport, effects};
+use crate::analysis::findings::effects::EffectTexts;
+use crate::analysis::findings::{Analysed, Finding, ProofReport};
 use crate::analysis::{Analyzer, Implication, Subject, Witness};
 use crate::diagnostic::Code;
 use crate::matching::find::MatchScratch;
 use crate::rule::Rule;
 
-/// With more rules than this that match one event, a rule is not compared.
-const MAX_CANDIDATES: usize = 32;
+/// Of the rules that match one event, so many are compared.
+const MAX_CANDIDATES: usize = 256;
 
 /// Adds the rules that another one covers.
 pub(super) fn find(analysed: &Analysed<'_>, analyzer: &mut Analyzer<'_>, report: &mut ProofReport) {
@@ -19,6 +20,7 @@ pub(super) fn find(analysed: &Analysed<'_>, analyzer: &mut Analyzer<'_>, report:
         .map(|(number, rule)| (std::ptr::from_ref::<Rule>(rule), number))
         .collect();
     let mut scratch = MatchScratch::default();
+    let mut effects = EffectTexts::default();
     let mut covered = vec![false; rules.len()];
     for (number, event) in analysed.events.iter().enumerate() {
         let Some(event) = event else {
@@ -29,13 +31,16 @@ pub(super) fn find(analysed: &Analysed<'_>, analyzer: &mut Analyzer<'_>, report:
         let others: Vec<usize> = matched
             .filter_map(|rule| numbers.get(&std::ptr::from_ref::<Rule>(rule)).copied())
             .filter(|other| *other != number)
+            .take(MAX_CANDIDATES + 1)
             .collect();
         report.not_compared += others.len().saturating_sub(MAX_CANDIDATES);
         let rule = analysed.rule(number);
         let covering = others.into_iter().take(MAX_CANDIDATES).find(|other| {
+            let wide = analysed.rule(*other);
             !covered[*other]
-                && analysed.rule(*other).sequence.is_none()
-                && covers(analysed.rule(*other), rule, analyzer)
+                && wide.sequence.is_none()
+                && effects.is_equal([(*other, wide), (number, rule)])
+                && is_implied(rule, wide, analyzer)
         });
         if let Some(other) = covering {
             covered[number] = true;
@@ -47,12 +52,9 @@ pub(super) fn find(analysed: &Analysed<'_>, analyzer: &mut Analyzer<'_>, report:
     }
 }
 
-fn covers(wide: &Rule, narrow: &Rule, analyzer: &mut Analyzer<'_>) -> bool {
-    effects::is_equal(wide, narrow)
-        && matches!(
-            analyzer.implies(Subject::of_rule(narrow), Subject::of_rule(wide)),
-            Implication::Yes
-        )
+fn is_implied(narrow: &Rule, wide: &Rule, analyzer: &mut Analyzer<'_>) -> bool {
+    let (narrow, wide) = (Subject::of_rule(narrow), Subject::of_rule(wide));
+    matches!(analyzer.implies(narrow, wide), Implication::Yes)
 }
 
 fn finding(rule: &Rule, other: &Rule, event: Witness) -> Finding {
