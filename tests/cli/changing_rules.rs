@@ -1,7 +1,11 @@
 //! Four wrong edits of rules, and which command notices each of them before it is deployed: `check` (which editors show), `check --prove`,
 //! `test --mutants` and `backtest`. Each notices one that the others cannot see.
 
+use std::path::Path;
+use std::process::Command;
+
 use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::repository;
 use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -110,4 +114,51 @@ fn each_command_notices_a_wrong_edit_that_the_others_miss() {
         noticed(&before, &other, &both, &both_tested.concat()),
         ["prove"]
     );
+}
+
+/// The script for CI passes unchanged rules, and ends with the first command that notices something.
+#[test]
+fn the_script_for_ci_runs_all_commands_and_stops_at_the_first_finding() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
+    let before = rule("page-vip", "urgent", "enterprise", "{ succeed: paged }");
+    sandbox.write("sample.json", SAMPLE);
+    sandbox.write_rules(&before);
+    let daemon = DaemonProcess::start(&sandbox);
+    daemon.accept("support", &event("urgent", "enterprise"));
+    daemon.wait_until_idle();
+    daemon.stop();
+    let program = Path::new(env!("CARGO_BIN_EXE_flowtrigger"));
+    let folder = program.parent().expect("a folder").display();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let script = repository::path("examples/ci/check-rules");
+    let checked = |rules: &str, tests: &str| {
+        sandbox.write("next/rules.yaml", rules);
+        sandbox.write("next/rules.test.yaml", tests);
+        let mut command = Command::new(&script);
+        command
+            .args(["next", "rules"])
+            .current_dir(sandbox.folder());
+        command.env("PATH", format!("{folder}:{path}"));
+        let output = command
+            .env("DATA", "data")
+            .output()
+            .expect("the script runs");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let printed = printed.lines().filter_map(|line| line.strip_prefix("== "));
+        let commands: Vec<String> = printed.map(str::to_owned).collect();
+        (output.status.success(), commands.join(" "))
+    };
+    let tested = tests("page-vip", "enterprise", "");
+    let all = "check test diff backtest".to_owned();
+    assert_eq!(checked(&before, &tested), (true, all.clone()));
+    let tag = rule("page-vip", "urgent", "enterprize", "{ succeed: paged }");
+    let tag_tested = tests("page-vip", "enterprize", "");
+    assert_eq!(checked(&tag, &tag_tested), (false, all));
+    let wider = rule(
+        "page-vip",
+        "[high, urgent]",
+        "enterprise",
+        "{ succeed: paged }",
+    );
+    assert_eq!(checked(&wider, &tested), (false, "check test".into()));
 }

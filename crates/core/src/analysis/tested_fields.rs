@@ -126,8 +126,15 @@ pub fn is_same_test(
 }
 
 fn reads_variables(path: &Path, operator: &Operator) -> bool {
-    let of_variables =
-        |path: &Path| matches!(path.route, PathKind::Plain { root: Root::Vars, .. });
+    let of_variables = |path: &Path| {
+        matches!(
+            path.route,
+            PathKind::Plain {
+                root: Root::Vars,
+                ..
+            }
+        )
+    };
     of_variables(path) || operator.paths().any(of_variables)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::analysis::automaton::{TextClasses, TestedText, TextTestKind, classes};
+use crate::analysis::automaton::{TestedText, TextClasses, TextTestKind, classes};
 use crate::analysis::comparands::Comparand;
 use crate::analysis::numbers::KindValues;
 use crate::analysis::spelling::{is_decided, other_spelling};
@@ -133,8 +133,9 @@ fn by_parts(tests: &[TestedText], all: &[String], cache: &mut TextCache) -> Kind
         let is_pattern = test.kind == TextTestKind::Matches;
         is_pattern || test.case == CaseSensitivity::Exact || is_decided(&test.text)
     };
-    let is_literal =
-        |test: &TestedText| test.kind != TextTestKind::Matches && test.case == CaseSensitivity::Exact;
+    let is_literal = |test: &TestedText| {
+        test.kind != TextTestKind::Matches && test.case == CaseSensitivity::Exact
+    };
     if tests.iter().all(is_literal)
         && let Some(texts) = combinations(tests, all)
     {

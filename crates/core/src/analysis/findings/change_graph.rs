@@ -72,7 +72,11 @@ impl ChangeGraph {
     }
 
     /// The shortest circles from a writer back to it, through at least one other rule.
-    pub(super) fn circles(&self, start: usize, writers: &[WritingRequest<'_>]) -> Vec<Vec<(usize, usize)>> {
+    pub(super) fn circles(
+        &self,
+        start: usize,
+        writers: &[WritingRequest<'_>],
+    ) -> Vec<Vec<(usize, usize)>> {
         let mut before: FxHashMap<usize, (usize, usize)> = FxHashMap::default();
         let mut queue = VecDeque::from([start]);
         let mut circles = Vec::new();
