@@ -25,7 +25,7 @@ const AFTER_HELP: &str = "\
 Examples:
   flowtrigger check
   flowtrigger check rules/escalate-urgent.yaml
-  flowtrigger check --prove                           rules that never match, cover each other or conflict
+  flowtrigger check --prove                           what holds for all events
   flowtrigger check --format json | jq -r '.diagnostics[] | \"\\(.file):\\(.line) \\(.message)\"'
 
 Exit codes: 0 no errors (warnings are allowed), 1 `--prove` found something, 3 there are errors.";
