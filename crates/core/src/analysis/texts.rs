@@ -53,7 +53,7 @@ pub fn texts(
     let mut found = equal.clone();
     let by_parts = by_parts(&tests, &all, cache);
     let by_order = by_order(comparands, numbers, &equal);
-    let reads_parts = tests.iter().any(|test| is_of_part(test));
+    let reads_parts = tests.iter().any(is_of_part);
     let both = reads_parts && !comparands.is_empty();
     found.extend(by_parts.values.iter().filter_map(as_text));
     found.extend(by_order.values.iter().filter_map(as_text));
