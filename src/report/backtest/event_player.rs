@@ -17,7 +17,7 @@ use crate::report::backtest::execute::{
 use crate::report::backtest::outcome::MatchOutcome;
 use crate::report::backtest::rule_side::{RuleSide, SideMatches};
 use crate::report::backtest::rule_ticks::{PastTicks, VirtualTick};
-use crate::report::backtest::side_player::{ComparedRules, PlayedEvent, SidePlayer};
+use crate::report::backtest::side_player::{ComparedRules, SidePlayedEvent, SidePlayer};
 use crate::report::error::CommandError;
 use crate::store::history::{ArchivePosition, ArchivedEvent, EventRowId, OriginalRun};
 use crate::store::{History, RevisionId};
@@ -162,7 +162,7 @@ impl<'b, 'h> EventPlayer<'b, 'h> {
         if let BacktestBase::WhatRan = self.base {
             self.note_runs(&head, &runs);
         }
-        let played = PlayedEvent {
+        let played = SidePlayedEvent {
             head: &head,
             at,
             runs: &runs,
@@ -277,7 +277,7 @@ impl<'b, 'h> EventPlayer<'b, 'h> {
         let mut matches = self.sides[index].evaluate_event(event, &mut self.scratch);
         matches.plain.retain(|matched| *matched == number);
         matches.gated.retain(|matched| matched.number == number);
-        let played = PlayedEvent {
+        let played = SidePlayedEvent {
             head: &head,
             at,
             runs: &[],
@@ -289,7 +289,7 @@ impl<'b, 'h> EventPlayer<'b, 'h> {
     fn play_matches(
         &mut self,
         index: usize,
-        event: &PlayedEvent<'_>,
+        event: &SidePlayedEvent<'_>,
         matches: SideMatches,
     ) -> Result<(), CommandError> {
         let compared = ComparedRules {

@@ -34,13 +34,13 @@ pub struct ComparedRules<'b> {
 }
 
 /// An event whose matches become outcomes.
-pub struct PlayedEvent<'e> {
+pub struct SidePlayedEvent<'e> {
     pub head: &'e ArchivedEvent,
     pub at: Timestamp,
     pub runs: &'e [OriginalRun],
 }
 
-impl PlayedEvent<'_> {
+impl SidePlayedEvent<'_> {
     /// Whether its runs were deleted, so that what ran is unknown.
     fn has_lost_runs(&self, base: BacktestBase<'_>) -> bool {
         let are_deleted = self.head.had_runs && self.runs.is_empty();
@@ -68,7 +68,7 @@ impl SidePlayer {
     pub fn play(
         &mut self,
         compared: &ComparedRules<'_>,
-        event: &PlayedEvent<'_>,
+        event: &SidePlayedEvent<'_>,
         matches: SideMatches,
         table: &mut OutcomeTable,
     ) -> Result<(), CommandError> {
@@ -134,7 +134,7 @@ impl SidePlayer {
     fn add(
         &self,
         compared: &ComparedRules<'_>,
-        event: &PlayedEvent<'_>,
+        event: &SidePlayedEvent<'_>,
         (number, knowledge): (u32, Knowledge),
         table: &mut OutcomeTable,
     ) -> Option<usize> {
@@ -164,7 +164,7 @@ impl SidePlayer {
 
 /// How the run of a match ends, if a gate or the loop guard has to know it: as the run that exists did, or by a guard of
 /// its flow.
-fn end_of(gated: &GatedMatch, event: &PlayedEvent<'_>) -> Option<RunEnd> {
+fn end_of(gated: &GatedMatch, event: &SidePlayedEvent<'_>) -> Option<RunEnd> {
     let rule = &gated.planned.rule.name;
     let recorded = event.runs.iter().find(|run| run.rule == *rule);
     let (at, state) = match recorded {

@@ -52,7 +52,7 @@ pub fn classes(tests: &[TestedText]) -> TextClasses {
     let Some(product) = build(tests) else {
         return TextClasses::default();
     };
-    Search::new(&product).run()
+    AutomatonSearch::new(&product).run()
 }
 
 fn build(tests: &[TestedText]) -> Option<dense::DFA<Vec<u32>>> {
@@ -116,7 +116,7 @@ fn anything() -> Hir {
 }
 
 /// Visits the states of the product, nearest first.
-struct Search<'p> {
+struct AutomatonSearch<'p> {
     product: &'p dense::DFA<Vec<u32>>,
     /// One byte of every class of bytes, readable ones first.
     bytes: Vec<u8>,
@@ -126,7 +126,7 @@ struct Search<'p> {
     classes: TextClasses,
 }
 
-impl<'p> Search<'p> {
+impl<'p> AutomatonSearch<'p> {
     fn new(product: &'p dense::DFA<Vec<u32>>) -> Self {
         let readable = (b'a'..=b'z').chain(b'0'..=b'9').chain(b'A'..=b'Z');
         let all = readable.chain(b' '..=b'~').chain(0..=255);

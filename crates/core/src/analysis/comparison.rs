@@ -128,12 +128,6 @@ impl RuleDifference {
     }
 }
 
-impl ChangedEffect {
-    pub fn to_json(&self) -> Value {
-        json!({"key": self.key, "before": self.before, "after": self.after})
-    }
-}
-
 impl ConditionRelation {
     pub fn label(&self) -> &'static str {
         match self {

@@ -69,7 +69,7 @@ impl<V: FnMut(&[CellSet]) -> bool> CellSearch<V> {
     fn solve(
         &mut self,
         pending: Vec<&Formula>,
-        groups: Vec<Choice<'_>>,
+        groups: Vec<FormulaChoice<'_>>,
         mut domains: Vec<CellSet>,
     ) -> SearchEnd {
         let Some(mut open) = propagate(pending, groups, &mut domains) else {
@@ -97,14 +97,14 @@ impl<V: FnMut(&[CellSet]) -> bool> CellSearch<V> {
 }
 
 /// Formulas of which one must hold.
-type Choice<'f> = Vec<&'f Formula>;
+type FormulaChoice<'f> = Vec<&'f Formula>;
 
 /// Restricts the domains until only choices remain that they do not decide. `None` if there is no solution.
 fn propagate<'f>(
     mut pending: Vec<&'f Formula>,
-    mut groups: Vec<Choice<'f>>,
+    mut groups: Vec<FormulaChoice<'f>>,
     domains: &mut [CellSet],
-) -> Option<Vec<Choice<'f>>> {
+) -> Option<Vec<FormulaChoice<'f>>> {
     while !pending.is_empty() {
         while let Some(formula) = pending.pop() {
             match formula {

@@ -4,12 +4,12 @@ use crate::document::{Entry, Node, Yaml};
 use crate::language::operator;
 use crate::language::operator::operand::is_path;
 use crate::mutation::bound::shifted;
-use crate::mutation::cursor::Cursor;
+use crate::mutation::cursor::NodeCursor;
 use crate::mutation::shown::{shown, shown_entry};
 use crate::mutation::{Mutant, MutationKind};
 
 /// The `when` of a rule or of an awaited event, which may be left out.
-pub fn of_rule(when: &Cursor<'_>, found: &mut Vec<Mutant>) {
+pub fn of_rule(when: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     if let [only] = when.entries().as_slice() {
         let change = dropped(&shown_entry(only.key(), only.node));
         found.push(when.removed(MutationKind::DropPredicate, change));
@@ -18,7 +18,7 @@ pub fn of_rule(when: &Cursor<'_>, found: &mut Vec<Mutant>) {
 }
 
 /// A condition that must stay: that of a guard or a branch.
-pub fn condition(mapping: &Cursor<'_>, found: &mut Vec<Mutant>) {
+pub fn condition(mapping: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     let entries = mapping.entries();
     for entry in &entries {
         let is_alone = entries.len() == 1;
@@ -52,7 +52,7 @@ pub fn condition(mapping: &Cursor<'_>, found: &mut Vec<Mutant>) {
     }
 }
 
-fn group(entry: &Cursor<'_>, is_alone: bool, found: &mut Vec<Mutant>) {
+fn group(entry: &NodeCursor<'_>, is_alone: bool, found: &mut Vec<Mutant>) {
     let items = entry.items();
     let key = entry.key();
     if items.len() > 1 {
@@ -79,7 +79,7 @@ fn group(entry: &Cursor<'_>, is_alone: bool, found: &mut Vec<Mutant>) {
 }
 
 /// The test of a field: a value, a list of values, or operators.
-fn test(value: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn test(value: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     let operators = value.node.as_map().filter(|entries| !is_path(entries));
     if operators.is_none() {
         elements(value, found);
@@ -97,13 +97,13 @@ fn test(value: &Cursor<'_>, found: &mut Vec<Mutant>) {
 }
 
 /// The operand of an operator.
-fn operand(entry: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn operand(entry: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     match entry.key() {
         "not" => test(entry, found),
-        "gt" | "gte" | "lt" | "lte" | "before" | "after" => bounds(entry, found),
+        "gt" | "gte" | "lt" | "lte" | "before" | "after" => bound_mutants(entry, found),
         "between" => {
             for end in entry.items() {
-                bounds(&end, found);
+                bound_mutants(&end, found);
             }
         }
         "any_of" => condition(entry, found),
@@ -121,7 +121,7 @@ fn operand(entry: &Cursor<'_>, found: &mut Vec<Mutant>) {
 }
 
 /// The mutants with a list that lacks one element.
-pub fn elements(list: &Cursor<'_>, found: &mut Vec<Mutant>) {
+pub fn elements(list: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     let items = list.items();
     if items.len() < 2 {
         return;
@@ -137,7 +137,7 @@ pub fn elements(list: &Cursor<'_>, found: &mut Vec<Mutant>) {
 }
 
 /// The mutants with a value one unit higher and one unit lower.
-pub fn bounds(value: &Cursor<'_>, found: &mut Vec<Mutant>) {
+pub fn bound_mutants(value: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     for bound in shifted(value.node) {
         let (from, to) = (
             shown(value.node),
@@ -155,13 +155,13 @@ pub fn bounds(value: &Cursor<'_>, found: &mut Vec<Mutant>) {
     }
 }
 
-fn drop_predicate(entry: &Cursor<'_>) -> Mutant {
+fn drop_predicate(entry: &NodeCursor<'_>) -> Mutant {
     let change = dropped(&shown_entry(entry.key(), entry.node));
     entry.removed(MutationKind::DropPredicate, change)
 }
 
 /// A field with the opposite test.
-fn negated(entry: &Cursor<'_>) -> Mutant {
+fn negated(entry: &NodeCursor<'_>) -> Mutant {
     let value = opposite(entry.node);
     let node = Node {
         value: value.clone(),
@@ -175,7 +175,7 @@ fn negated(entry: &Cursor<'_>) -> Mutant {
 }
 
 /// An operator without a field, negated.
-fn negated_operator(entry: &Cursor<'_>) -> Mutant {
+fn negated_operator(entry: &NodeCursor<'_>) -> Mutant {
     let from = shown_entry(entry.key(), entry.node);
     if entry.key() == "not" {
         // `not: X` is `X`, which is written as `not: { not: X }` where no operator may stand alone.
@@ -211,7 +211,7 @@ fn opposite(test: &Node) -> Yaml {
     }])
 }
 
-fn named(key: &str, value: Yaml, at: &Cursor<'_>) -> Entry {
+fn named(key: &str, value: Yaml, at: &NodeCursor<'_>) -> Entry {
     Entry {
         key: key.to_owned(),
         key_at: at.at(),

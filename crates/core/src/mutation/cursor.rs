@@ -6,7 +6,7 @@ use crate::mutation::{Mutant, MutationKind};
 
 /// A node of a document and the way to it.
 #[derive(Debug, Clone)]
-pub struct Cursor<'n> {
+pub struct NodeCursor<'n> {
     root: &'n Node,
     pub node: &'n Node,
     /// The entry that holds the node, if it is the value of a key.
@@ -25,7 +25,7 @@ enum Edit {
     Entry(String, Node),
 }
 
-impl<'n> Cursor<'n> {
+impl<'n> NodeCursor<'n> {
     pub fn root(root: &'n Node) -> Self {
         Self {
             root,
@@ -47,7 +47,7 @@ impl<'n> Cursor<'n> {
     }
 
     /// The entries of a mapping.
-    pub fn entries(&self) -> Vec<Cursor<'n>> {
+    pub fn entries(&self) -> Vec<NodeCursor<'n>> {
         let entries = self.node.as_map().unwrap_or_default().iter().enumerate();
         let cursor = |(number, entry): (usize, &'n Entry)| {
             let name = match self.name.as_str() {
@@ -60,7 +60,7 @@ impl<'n> Cursor<'n> {
     }
 
     /// The elements of a list. An element with a `name` is called by it.
-    pub fn items(&self) -> Vec<Cursor<'n>> {
+    pub fn items(&self) -> Vec<NodeCursor<'n>> {
         let items = self.node.as_list().unwrap_or_default().iter().enumerate();
         let cursor = |(number, item): (usize, &'n Node)| {
             let name = match item.get("name").and_then(Node::as_text) {
@@ -73,7 +73,7 @@ impl<'n> Cursor<'n> {
     }
 
     /// The value under a key of the mapping.
-    pub fn get(&self, key: &str) -> Option<Cursor<'n>> {
+    pub fn get(&self, key: &str) -> Option<NodeCursor<'n>> {
         let mut entries = self.entries().into_iter();
         entries.find(|entry| entry.key() == key)
     }
@@ -84,10 +84,10 @@ impl<'n> Cursor<'n> {
         node: &'n Node,
         entry: Option<&'n Entry>,
         name: String,
-    ) -> Cursor<'n> {
+    ) -> NodeCursor<'n> {
         let mut trail = self.trail.clone();
         trail.push(number);
-        Cursor {
+        NodeCursor {
             root: self.root,
             node,
             entry,

@@ -26,7 +26,7 @@ const MAX_VALUES: usize = 60;
 
 /// One change of an event.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FieldChange {
+pub struct FieldDifference {
     pub path: Arc<Path>,
     pub value: Value,
 }
@@ -46,13 +46,13 @@ pub struct DifferenceSearch<'s> {
 /// A change with the predicates that hold after it.
 struct Trial {
     field: usize,
-    change: FieldChange,
+    change: FieldDifference,
     holds: Vec<bool>,
 }
 
 impl DifferenceSearch<'_> {
     /// Returns the fewest changes that were found; an empty list if none is needed.
-    pub fn changes(&self) -> Option<Vec<FieldChange>> {
+    pub fn changes(&self) -> Option<Vec<FieldDifference>> {
         if self.differ(self.event) {
             return Some(Vec::new());
         }
@@ -78,7 +78,7 @@ impl DifferenceSearch<'_> {
         for (field, path) in fields(predicates).into_iter().enumerate() {
             let scope = Scope::new(self.event, self.vars);
             for value in values_to_try(&path, predicates, &(self.types)(&path), &scope) {
-                let change = FieldChange {
+                let change = FieldDifference {
                     path: Arc::clone(&path),
                     value,
                 };
@@ -121,7 +121,7 @@ impl DifferenceSearch<'_> {
         is_true(self.one) != is_true(self.other)
     }
 
-    fn with<'c>(&self, changes: impl IntoIterator<Item = &'c FieldChange>) -> Option<Event> {
+    fn with<'c>(&self, changes: impl IntoIterator<Item = &'c FieldDifference>) -> Option<Event> {
         let mut changed = self.event.clone();
         for change in changes {
             let value = change.value.clone();
@@ -144,7 +144,7 @@ impl Combinations<'_> {
         chosen: &mut Vec<usize>,
         count: usize,
         left: &mut usize,
-    ) -> Option<Vec<FieldChange>> {
+    ) -> Option<Vec<FieldDifference>> {
         if count == 0 {
             *left = left.checked_sub(1)?;
             return self.confirmed(chosen);
@@ -167,7 +167,7 @@ impl Combinations<'_> {
         None
     }
 
-    fn confirmed(&self, chosen: &[usize]) -> Option<Vec<FieldChange>> {
+    fn confirmed(&self, chosen: &[usize]) -> Option<Vec<FieldDifference>> {
         let mut holds = self.base.to_vec();
         for number in chosen {
             let changed = self.trials[*number].holds.iter().zip(self.base);

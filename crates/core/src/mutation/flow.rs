@@ -3,12 +3,12 @@
 use crate::diagnostic::Span;
 use crate::document::{Entry, Node, Yaml};
 use crate::mutation::condition::{condition, elements, of_rule};
-use crate::mutation::cursor::Cursor;
+use crate::mutation::cursor::NodeCursor;
 use crate::mutation::shown::{shown, shown_entry};
 use crate::mutation::{Mutant, MutationKind};
 
 /// The steps of a flow.
-pub fn steps(list: &Cursor<'_>, found: &mut Vec<Mutant>) {
+pub fn steps(list: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     let steps = list.items();
     let is_only = steps.len() == 1;
     let last = steps.len().saturating_sub(1);
@@ -30,12 +30,12 @@ pub fn steps(list: &Cursor<'_>, found: &mut Vec<Mutant>) {
 
 /// Whether it can be noticed that a step is missing. A value that a later step reads would be reported as undefined,
 /// and the end of a flow is also the end without `succeed`.
-fn is_noticed(step: &Cursor<'_>, is_last: bool) -> bool {
+fn is_noticed(step: &NodeCursor<'_>, is_last: bool) -> bool {
     step.get("set").is_none() && !(is_last && step.get("succeed").is_some())
 }
 
 /// The mutant without a step. A flow needs a step, so the only one is replaced by one without an effect.
-fn without(step: &Cursor<'_>, is_only: bool, kind: MutationKind, word: &str) -> Mutant {
+fn without(step: &NodeCursor<'_>, is_only: bool, kind: MutationKind, word: &str) -> Mutant {
     let name = step.node.get("name").and_then(Node::as_text);
     let what = name.map_or_else(|| shown(step.node), str::to_owned);
     let change = format!("drop the {word} `{what}`");
@@ -61,7 +61,7 @@ fn entry(key: &str, value: Yaml, at: Span) -> Entry {
 }
 
 /// What is inside of a step.
-fn inside(step: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn inside(step: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     for action in step.entries() {
         match action.key() {
             "http" => http(&action, found),
@@ -76,7 +76,7 @@ fn inside(step: &Cursor<'_>, found: &mut Vec<Mutant>) {
     }
 }
 
-fn http(http: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn http(http: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     for part in http.entries() {
         match part.key() {
             "json" => leaf(&part, found),
@@ -87,7 +87,7 @@ fn http(http: &Cursor<'_>, found: &mut Vec<Mutant>) {
     }
 }
 
-fn exec(exec: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn exec(exec: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     arguments(exec, found);
     for part in exec.entries() {
         match part.key() {
@@ -100,13 +100,13 @@ fn exec(exec: &Cursor<'_>, found: &mut Vec<Mutant>) {
 }
 
 /// The arguments of a program, without its name.
-fn arguments(argv: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn arguments(argv: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     for argument in argv.items().iter().skip(1) {
         found.push(drop_leaf(argument));
     }
 }
 
-fn choose(choose: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn choose(choose: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     let branches = choose.items();
     for (number, branch) in branches.iter().enumerate() {
         if branches.len() > 1 {
@@ -145,7 +145,7 @@ fn always_taken(choose: &Node, number: usize) -> Yaml {
     Yaml::List(branches)
 }
 
-fn wait_for(wait: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn wait_for(wait: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     let any = wait.get("any");
     if let Some(any) = &any {
         elements(any, found);
@@ -165,14 +165,14 @@ fn wait_for(wait: &Cursor<'_>, found: &mut Vec<Mutant>) {
 }
 
 /// The leaves of a mapping or a list; not the node itself.
-fn leaves_below(node: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn leaves_below(node: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     for child in node.entries().iter().chain(&node.items()) {
         leaf(child, found);
     }
 }
 
 /// The leaves of a value: itself if it has no children.
-fn leaf(node: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn leaf(node: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     let has_children = !node.entries().is_empty() || !node.items().is_empty();
     match has_children {
         true => leaves_below(node, found),
@@ -180,7 +180,7 @@ fn leaf(node: &Cursor<'_>, found: &mut Vec<Mutant>) {
     }
 }
 
-fn drop_leaf(node: &Cursor<'_>) -> Mutant {
+fn drop_leaf(node: &NodeCursor<'_>) -> Mutant {
     let what = match node.key() {
         "" => shown(node.node),
         key => shown_entry(key, node.node),

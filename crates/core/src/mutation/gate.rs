@@ -1,7 +1,7 @@
 //! Mutants of gates: a gate dropped, and its durations and limits shifted by one unit.
 
-use crate::mutation::condition::{bounds, elements, of_rule};
-use crate::mutation::cursor::Cursor;
+use crate::mutation::condition::{bound_mutants, elements, of_rule};
+use crate::mutation::cursor::NodeCursor;
 use crate::mutation::shown::{shown, shown_entry};
 use crate::mutation::{Mutant, MutationKind};
 
@@ -13,27 +13,27 @@ pub fn is_gate(key: &str) -> bool {
     matches!(key, "during" | "dedupe" | "debounce" | "throttle" | "count")
 }
 
-pub fn gate(entry: &Cursor<'_>, found: &mut Vec<Mutant>) {
+pub fn gate(entry: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     let change = format!("drop the gate `{}`", shown_entry(entry.key(), entry.node));
     found.push(entry.removed(MutationKind::DropGate, change));
     shift_bounds(entry, found);
 }
 
-fn shift_bounds(mapping: &Cursor<'_>, found: &mut Vec<Mutant>) {
+fn shift_bounds(mapping: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     for setting in mapping.entries() {
         if !BOUNDS.contains(&setting.key()) {
             continue;
         }
         // With a schedule, the duration is written below the key again: `for: { for: 4h, during: office }`.
         match setting.get("for") {
-            Some(duration) => bounds(&duration, found),
-            None => bounds(&setting, found),
+            Some(duration) => bound_mutants(&duration, found),
+            None => bound_mutants(&setting, found),
         }
     }
 }
 
 /// The steps of a sequence and its time.
-pub fn sequence(entry: &Cursor<'_>, found: &mut Vec<Mutant>) {
+pub fn sequence(entry: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     shift_bounds(entry, found);
     let steps = entry.get("steps");
     let steps = steps.map(|steps| steps.items()).unwrap_or_default();

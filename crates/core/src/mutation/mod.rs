@@ -15,7 +15,7 @@ mod tests;
 
 use crate::diagnostic::Span;
 use crate::document::Node;
-use crate::mutation::cursor::Cursor;
+use crate::mutation::cursor::NodeCursor;
 
 pub use crate::mutation::compiler::MutantCompiler;
 
@@ -111,7 +111,7 @@ impl Mutant {
 
 /// Returns the mutants of a rule's document, in the order of the document.
 pub fn mutants(document: &Node) -> Vec<Mutant> {
-    let root = Cursor::root(document);
+    let root = NodeCursor::root(document);
     let mut found = Vec::new();
     for entry in root.entries() {
         match entry.key() {
@@ -128,7 +128,7 @@ pub fn mutants(document: &Node) -> Vec<Mutant> {
 
 /// Returns the mutants of the body of a named flow.
 pub fn flow_mutants(body: &Node) -> Vec<Mutant> {
-    let root = Cursor::root(body);
+    let root = NodeCursor::root(body);
     let mut found = Vec::new();
     for entry in root.entries() {
         if matches!(entry.key(), "flow" | "catch") {

@@ -142,7 +142,7 @@ fn count<'m>(mutants: impl IntoIterator<Item = &'m TestedMutant>) -> MutantCount
 }
 
 /// What is mutated.
-enum Subject {
+enum MutantSubject {
     Rule(Arc<Rule>),
     /// A named flow with the rules that run it.
     Flow(String, Vec<Arc<Rule>>),
@@ -169,8 +169,8 @@ pub fn score(
                 return Ok(());
             };
             let score = match subject {
-                Subject::Rule(rule) => run.rule(rule)?,
-                Subject::Flow(name, users) => run.flow(name, users)?,
+                MutantSubject::Rule(rule) => run.rule(rule)?,
+                MutantSubject::Flow(name, users) => run.flow(name, users)?,
             };
             let mut finished = finished.lock().expect("no thread panics while it holds it");
             finished.push((number, score));
@@ -202,7 +202,7 @@ pub fn score(
 }
 
 /// The rules in their order, and after them the flows by name.
-fn subjects(rules: &[Arc<Rule>], book: &Rulebook) -> Vec<Subject> {
+fn subjects(rules: &[Arc<Rule>], book: &Rulebook) -> Vec<MutantSubject> {
     let compiler = MutantCompiler::new(&book.files, &book.rule_files, &book.config);
     let mut flows = std::collections::BTreeMap::<String, Vec<Arc<Rule>>>::new();
     for rule in rules {
@@ -219,9 +219,11 @@ fn subjects(rules: &[Arc<Rule>], book: &Rulebook) -> Vec<Subject> {
             }
         }
     }
-    let rules = rules.iter().map(|rule| Subject::Rule(Arc::clone(rule)));
+    let rules = rules
+        .iter()
+        .map(|rule| MutantSubject::Rule(Arc::clone(rule)));
     let flows = flows
         .into_iter()
-        .map(|(name, users)| Subject::Flow(name, users));
+        .map(|(name, users)| MutantSubject::Flow(name, users));
     rules.chain(flows).collect()
 }

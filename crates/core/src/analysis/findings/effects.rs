@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::diagnostic::Diagnostics;
 use crate::document;
@@ -77,6 +77,12 @@ impl EffectTexts {
             (!reads_name).then(|| text.into())
         });
         known.clone()
+    }
+}
+
+impl ChangedEffect {
+    pub fn to_json(&self) -> Value {
+        json!({"key": self.key, "before": self.before, "after": self.after})
     }
 }
 

@@ -21,7 +21,7 @@ use flowtrigger_core::event::type_pattern::TypePattern;
 use flowtrigger_core::flow::simulate::Mocks;
 use flowtrigger_core::language::condition::Condition;
 use flowtrigger_core::matching::explain;
-use flowtrigger_core::mutation::difference::{DifferenceSearch, FieldChange};
+use flowtrigger_core::mutation::difference::{DifferenceSearch, FieldDifference};
 use flowtrigger_core::path::Path;
 use flowtrigger_core::path::set::set_described;
 use flowtrigger_core::rule::Rule;
@@ -64,10 +64,10 @@ impl BaseEvent {
     }
 
     /// The same event with some fields changed; none if they cannot be set.
-    pub fn with(&self, changes: &[FieldChange], runner: &TestRunner<'_>) -> Option<Self> {
+    pub fn with(&self, changes: &[FieldDifference], runner: &TestRunner<'_>) -> Option<Self> {
         let mut changed = self.clone();
         let description = runner.book.config.description_of(&self.event.source);
-        for FieldChange { path, value } in changes {
+        for FieldDifference { path, value } in changes {
             set_described(&mut changed.event, path, value.clone(), description).ok()?;
             changed.set.shift_remove(&path.text);
             changed.set.insert(path.text.clone(), value.clone());
@@ -98,7 +98,7 @@ impl BaseEvent {
         other: &Condition,
         vars: &Value,
         runner: &TestRunner<'_>,
-    ) -> Option<Vec<FieldChange>> {
+    ) -> Option<Vec<FieldDifference>> {
         let config = &runner.book.config;
         let types = |path: &Path| self.types_at(path, runner);
         let search = DifferenceSearch {

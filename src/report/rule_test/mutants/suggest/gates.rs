@@ -11,7 +11,7 @@ use crate::report::error::CommandError;
 use crate::report::rule_test::entry_text::entry_text;
 use crate::report::rule_test::mocks;
 use crate::report::rule_test::mutants::SuggestedTest;
-use crate::report::rule_test::mutants::suggest::Search;
+use crate::report::rule_test::mutants::suggest::TestSearch;
 use crate::report::rule_test::mutants::suggest::base_event::BaseEvent;
 use crate::report::rule_test::mutants::suggest::duration_text::duration_text;
 use crate::report::rule_test::run_test::TestedEvent;
@@ -25,7 +25,7 @@ const MAX_EVENTS: u32 = 60;
 /// The hours that are searched for a closed schedule.
 const HOURS: i64 = 24 * 8;
 
-impl Search<'_> {
+impl TestSearch<'_> {
     pub(super) fn gates(&self) -> Result<Option<SuggestedTest>, CommandError> {
         let matching = self.bases.iter().filter(|base| base.matches(self.rule));
         for base in matching.take(3) {

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::report::error::CommandError;
 use crate::report::rule_test::mutants::SuggestedTest;
-use crate::report::rule_test::mutants::suggest::Search;
+use crate::report::rule_test::mutants::suggest::TestSearch;
 use crate::report::rule_test::mutants::suggest::base_event::BaseEvent;
 use flowtrigger_core::language::condition::Condition;
 use flowtrigger_core::mutation::equivalence::MatchDifference;
 use flowtrigger_core::rule::Rule;
 
-impl Search<'_> {
+impl TestSearch<'_> {
     /// Tries the events with the fewest changes first.
     pub(super) fn matching(
         &self,

@@ -42,7 +42,7 @@ pub struct Survivor<'s> {
 }
 
 /// What a test is searched with.
-struct Search<'s> {
+struct TestSearch<'s> {
     runner: &'s TestRunner<'s>,
     rule: &'s Arc<Rule>,
     mutant: &'s Arc<Rule>,
@@ -64,7 +64,7 @@ impl Suggestions {
         let bases = self
             .bases
             .get_or_insert_with(|| base_event::of_rule(survivor.rule, runner));
-        let search = Search {
+        let search = TestSearch {
             runner,
             rule: &survivor.rule.rule,
             mutant: survivor.mutant,
@@ -81,7 +81,7 @@ impl Suggestions {
     }
 }
 
-impl Search<'_> {
+impl TestSearch<'_> {
     /// The start of a test: its name, its rule and its event.
     fn entry(&self, base: &BaseEvent) -> Map<String, Value> {
         let mut entry = Map::new();

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::report::error::CommandError;
 use crate::report::rule_test::mocks;
 use crate::report::rule_test::mutants::SuggestedTest;
-use crate::report::rule_test::mutants::suggest::Search;
+use crate::report::rule_test::mutants::suggest::TestSearch;
 use crate::report::rule_test::mutants::suggest::base_event::BaseEvent;
 use crate::report::rule_test::run_test::{simulated, subject};
 use flowtrigger_core::flow::simulate::{Mock, Simulation};
 use flowtrigger_core::flow::step::{Action, Step};
 use flowtrigger_core::language::condition::Predicate;
-use flowtrigger_core::mutation::difference::{FieldChange, fields, values_to_try};
+use flowtrigger_core::mutation::difference::{FieldDifference, fields, values_to_try};
 use flowtrigger_core::path::scope::Scope;
 use flowtrigger_core::path::set::put;
 use flowtrigger_core::path::{Path, PathKind};
@@ -30,17 +30,17 @@ const MAX_VALUES: usize = 8;
 /// A change of what a run is simulated with.
 #[derive(Debug, Clone)]
 enum Perturbation {
-    Field(FieldChange),
+    Field(FieldDifference),
     /// A part of the reply of a step.
     Reply {
         step: String,
-        change: FieldChange,
+        change: FieldDifference,
     },
     /// The step fails.
     Fails(String),
 }
 
-impl Search<'_> {
+impl TestSearch<'_> {
     /// Tries the events that make a short test first.
     pub(super) fn flow(&self) -> Result<Option<SuggestedTest>, CommandError> {
         let matching = self.bases.iter().filter(|base| base.matches(self.rule));
@@ -158,7 +158,7 @@ impl Search<'_> {
         for path in fields(&predicates) {
             let types = base.types_at(&path, self.runner);
             let values = values_to_try(&path, &predicates, &types, &scope).into_iter();
-            let changes = values.take(MAX_VALUES).map(|value| FieldChange {
+            let changes = values.take(MAX_VALUES).map(|value| FieldDifference {
                 path: Arc::clone(&path),
                 value,
             });
@@ -168,7 +168,7 @@ impl Search<'_> {
             if let Action::Each(each) = &step.action {
                 let items = Arc::new(each.items.clone());
                 let values = [json!([]), json!(["one", "two"])].into_iter();
-                let changes = values.map(|value| FieldChange {
+                let changes = values.map(|value| FieldDifference {
                     path: Arc::clone(&items),
                     value,
                 });
@@ -209,7 +209,7 @@ impl Search<'_> {
 }
 
 /// The change of a field of the event, or of the reply of a step that sends something.
-fn of(change: FieldChange, steps: &[&Step]) -> Option<Perturbation> {
+fn of(change: FieldDifference, steps: &[&Step]) -> Option<Perturbation> {
     let Some(name) = change.path.step() else {
         return is_of_event(&change.path).then_some(Perturbation::Field(change));
     };
