@@ -24,14 +24,6 @@ impl StoreClock {
             StoreClock::Virtual(clock) => clock.now(),
         }
     }
-
-    /// The time of a simulation, at which its events are committed.
-    pub fn simulated(&self) -> Option<Timestamp> {
-        match self {
-            StoreClock::Machine => None,
-            StoreClock::Virtual(clock) => Some(clock.now()),
-        }
-    }
 }
 
 impl VirtualClock {

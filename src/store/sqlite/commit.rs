@@ -146,9 +146,7 @@ impl WriteTransaction<'_> {
         (event, generation): (i64, u32),
         loops: &mut LoopFindings,
     ) -> Result<RunStatus, StoreError> {
-        let committed = self.state.committed_at;
-        let committed = committed.or_else(|| self.state.clock.simulated());
-        let now = committed.unwrap_or(incoming.received);
+        let now = self.state.committed_at.unwrap_or(incoming.received);
         let queue = self.queue(&planned.rule.name)?;
         let rule = self.version(&planned.rule)?;
         // The gates of a replay are neither checked nor changed, and it starts a new chain.

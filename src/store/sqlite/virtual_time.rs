@@ -68,6 +68,7 @@ impl SqliteStore {
                 ends.apply(at, &clock, transaction)?;
                 transaction.start_due(at)?;
                 clock.set(at);
+                transaction.state.committed_at = Some(at);
                 let mut one = transaction.commit_all(&[event])?;
                 let one = one.pop().unwrap_or_default();
                 for run in one.runs.iter().filter(|run| run.state == RunState::Queued) {
