@@ -1,5 +1,7 @@
 //! Measures the tools that analyse rules: `cargo bench --bench authoring -- prove`.
 
+#![allow(clippy::print_stdout)]
+
 #[path = "authoring/prove.rs"]
 mod prove;
 

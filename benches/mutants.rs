@@ -1,6 +1,8 @@
 //! Measures the mutation score of many rules: `cargo bench --bench mutants`. Beside it the plain evaluation of as many
 //! events by one rule each, so that machines can be compared.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 use std::fmt::Write;
 use std::fs;
 use std::hint::black_box;

@@ -47,7 +47,7 @@ fn the_payload_of_a_difference_matches_in_a_dry_run() {
     let rules = answer["rules"].as_array().expect("a list");
     let page = rules.iter().find(|rule| rule["rule"] == "page");
     let payload = &page.expect("the rule")["only_after"]["payload"];
-    sandbox.write("event.json", &payload.to_string());
+    sandbox.write("event.json", payload.to_string());
     sandbox
         .run(&["dry-run", "--rules", "new", "event.json"])
         .expect_stdout(0, &["page"]);

@@ -95,7 +95,7 @@ impl ScoredCase {
 fn sandbox(case: &Path) -> Sandbox {
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
     fs::create_dir_all(sandbox.path("rules")).expect("a folder");
-    sandbox.write("rules/case.yaml", &repository::read(case));
+    sandbox.write("rules/case.yaml", repository::read(case));
     sandbox
 }
 

@@ -248,7 +248,6 @@ fn no_statement_about_random_rules_is_refuted() {
             }
         }
     }
-    println!("{tally:?}");
     assert!(tally.satisfiable > tally.unknown / 4, "{tally:?}");
     assert!(
         tally.never > 0 && tally.implied > 0 && tally.not_implied > 0,

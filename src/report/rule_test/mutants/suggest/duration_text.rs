@@ -12,7 +12,7 @@ pub fn duration_text(time: Duration) -> String {
     ];
     let unit = units
         .iter()
-        .find(|(unit, _)| milliseconds >= *unit && milliseconds % unit == 0);
+        .find(|(unit, _)| milliseconds >= *unit && milliseconds.is_multiple_of(*unit));
     match unit {
         Some((unit, name)) => format!("{}{name}", milliseconds / unit),
         None if milliseconds == 0 => "0s".to_owned(),
