@@ -130,5 +130,6 @@ fn each_mutant_has_another_document_and_most_of_them_load() {
             unloadable.push(mutant.name());
         }
     }
-    assert_eq!(unloadable, Vec::<String>::new());
+    // A status is never high or urgent.
+    assert_eq!(unloadable, ["drop_element event_type[0]"]);
 }
