@@ -107,6 +107,16 @@ fn the_printed_commands_work_for_upmind_and_a_name_with_a_space() {
     the_printed_commands_work("upmind", "my desk");
 }
 
+#[test]
+fn the_tests_of_the_first_rules_notice_every_mutant() {
+    for source in ["support", "upmind"] {
+        let sandbox = sandbox();
+        sandbox.run(&["init", ".", "--source", source]);
+        let output = sandbox.run(&["test", "--mutants"]);
+        assert_eq!(output.code, 0, "{output:?}");
+    }
+}
+
 fn expect_in_the_way(sandbox: &Sandbox, folder: &str, file: &str) {
     let message = format!("error: `{file}` already exists");
     sandbox
