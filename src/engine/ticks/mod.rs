@@ -177,9 +177,14 @@ impl<S: Store, P: Perform> Ticker<S, P> {
 
     /// How long nothing is due, as far as is known.
     fn sleep(&self) -> Duration {
+        // What could not be committed is tried again after a while.
+        if !self.plan.due().is_empty() {
+            return LONGEST_SLEEP;
+        }
         let now = self.engine.shared.now();
         let until = self.plan.next().map(|next| next.duration_since(now));
-        let until = until.and_then(|until| Duration::try_from(until).ok());
+        // The time of the next one may have come meanwhile.
+        let until = until.map(|until| Duration::try_from(until).unwrap_or_default());
         // A little later, so that it is due when the task wakes.
         let until = until.map(|until| until + Duration::from_millis(1));
         until.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)

@@ -174,7 +174,11 @@ async fn a_closing_daemon_ticks_no_more() {
     planned(&store, 1).await;
     daemon.engine.close().await;
     clock.advance(MINUTE);
-    clock.advance(SECOND);
+    until("the task has ended", || async {
+        clock.advance(SECOND);
+        task.is_finished()
+    })
+    .await;
     task.await.unwrap();
     assert!(runs(&store, "a@2026-11-30T08:00:00Z").await.is_empty());
 }
