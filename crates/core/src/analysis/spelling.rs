@@ -3,12 +3,12 @@
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir};
 
+use crate::language::condition::spellings::spellings;
+
 /// The sign of the unit kelvin, whose lower case letter is `k`.
 const KELVIN: char = '\u{212a}';
 /// A letter whose lower case is `i` with a dot above it.
 const I_WITH_DOT: char = '\u{130}';
-/// Letters of a text whose case is changed to find another spelling.
-const MAX_LETTERS: usize = 6;
 
 /// What follows a text within the text that contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,26 +42,9 @@ pub fn any_case(text: &str, following: Following) -> Hir {
 
 /// Returns a text that equals this one without regard to letter case, and is none of the others.
 pub fn other_spelling(text: &str, others: &[String]) -> Option<String> {
-    let has_case = |c: char| c.is_lowercase() || c.is_uppercase();
-    let letters = text.chars().filter(|c| has_case(*c)).count();
-    let spelt = |mask: usize| {
-        let mut letter = 0;
-        let mut spelt = String::with_capacity(text.len());
-        for c in text.chars() {
-            let is_changed = has_case(c) && letter < MAX_LETTERS && mask & (1 << letter) != 0;
-            letter += usize::from(has_case(c));
-            match (is_changed, c.is_lowercase()) {
-                (false, _) => spelt.push(c),
-                (true, true) => spelt.extend(c.to_uppercase()),
-                (true, false) => spelt.extend(c.to_lowercase()),
-            }
-        }
-        spelt
-    };
-    let masks = 1..1_usize << letters.min(MAX_LETTERS);
     let with_kelvin = text.replacen(['k', 'K'], &KELVIN.to_string(), 1);
-    let mut spellings = masks.map(spelt).chain([with_kelvin]);
-    spellings.find(|spelt| spelt != text && !others.contains(spelt))
+    let mut spelt = spellings(text).chain([with_kelvin]);
+    spelt.find(|spelt| spelt != text && !others.contains(spelt))
 }
 
 #[cfg(test)]

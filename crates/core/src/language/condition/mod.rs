@@ -15,7 +15,7 @@ pub(crate) mod other_tools;
 pub(crate) mod proof;
 pub(crate) mod relation;
 pub mod schema;
-mod spellings;
+pub mod spellings;
 pub mod trace;
 
 use std::sync::Arc;

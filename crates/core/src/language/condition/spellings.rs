@@ -24,9 +24,14 @@ pub(super) fn with_spellings(mut constants: Vec<Value>, predicates: &[&Predicate
 
 /// The text with the case of some letters changed, so that it is none of the texts.
 fn other_spelling(text: &str, texts: &[String]) -> Option<String> {
+    spellings(text).find(|spelt| !texts.contains(spelt))
+}
+
+/// The text with the case of its first letters changed, in every combination but none.
+pub fn spellings(text: &str) -> impl Iterator<Item = String> {
     let has_case = |c: char| c.is_lowercase() || c.is_uppercase();
     let letters = text.chars().filter(|c| has_case(*c)).count();
-    let spelling = |mask: usize| {
+    let spelling = move |mask: usize| {
         let mut letter = 0;
         let mut spelt = String::with_capacity(text.len());
         for c in text.chars() {
@@ -40,6 +45,5 @@ fn other_spelling(text: &str, texts: &[String]) -> Option<String> {
         }
         spelt
     };
-    let mut spellings = (1..1_usize << letters.min(MAX_LETTERS)).map(spelling);
-    spellings.find(|spelt| !texts.contains(spelt))
+    (1..1_usize << letters.min(MAX_LETTERS)).map(spelling)
 }
