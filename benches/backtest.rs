@@ -25,12 +25,14 @@ fn number(variable: &str, default: usize) -> usize {
         .unwrap_or(default)
 }
 
-/// Rules of which some match, without gates or with a `dedupe` for each ticket.
-fn rules(count: usize, gate: &str) -> Rulebook {
+/// Rules without gates, or with those of `gate`. Two of them match an event, however many there are.
+fn rules(count: usize, events: usize, gate: &str) -> Rulebook {
+    let tickets = (events / 10).div_ceil(count).max(1);
     let rules = (0..count).map(|number| {
+        let first = 100_000 + number * tickets;
         format!(
-            "name: rule-{number}\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {{ current: urgent, ticket.id: {{ gt: {} }} }}\n{gate}flow: [{{ succeed: fine }}]\n",
-            100_000 + number * 100
+            "name: rule-{number}\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {{ current: urgent, ticket.id: {{ between: [{first}, {}] }} }}\n{gate}flow: [{{ succeed: fine }}]\n",
+            first + 2 * tickets - 1
         )
     });
     let folder = tempfile::tempdir().expect("a folder");
@@ -93,8 +95,9 @@ fn main() {
     for (name, gate) in [
         ("without gates", ""),
         ("with dedupe", "dedupe: { per: ticket.id, for: 1h }\n"),
+        ("with debounce", "debounce: { per: ticket.id, quiet: 1h }\n"),
     ] {
-        let book = rules(count, gate);
+        let book = rules(count, events, gate);
         let (matches, read, evaluated) = yardstick(&history, &book);
         let began = Instant::now();
         let scope = BacktestScope {

@@ -56,6 +56,7 @@ pub fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>
             lane,
             asks: Vec::new(),
             waiters: Vec::new(),
+            counterpart: None,
             loop_ask: None,
         }],
         occasion: ArrivalKind::Delivery,

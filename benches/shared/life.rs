@@ -124,6 +124,7 @@ impl Load {
                     time: None,
                 }],
                 waiters: Vec::new(),
+                counterpart: None,
                 loop_ask: None,
             }],
             occasion: ArrivalKind::Delivery,

@@ -8,6 +8,13 @@ use crate::report::deliveries::row::grouped;
 /// Characters shown of a long text, before a page offers the rest.
 pub const MAX_CHARS: usize = 2_000;
 
+/// A sentence with its first letter as a capital one.
+pub fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
 /// A piece of a text.
 #[derive(Debug, PartialEq, Eq)]
 enum Piece<'t> {

@@ -70,9 +70,23 @@ pub struct PlannedRun {
     pub asks: Vec<GateCheck>,
     /// The events that its flow waits for.
     pub waiters: Vec<PlannedWaiter>,
+    /// Of a rule that is compared with another one: whether that one matches the event too.
+    pub counterpart: Option<bool>,
 }
 
 impl PlannedRun {
+    /// The runs of all rules that match an event.
+    pub fn of_rules(rules: &[Arc<Rule>], event: &Event) -> Vec<Self> {
+        let planned = rules.iter().map(|rule| Self {
+            counterpart: rule.counterpart.as_deref().map(|other| {
+                let mut rules = rules.iter();
+                rules.any(|rule| rule.name == other)
+            }),
+            ..Self::new(rule, event)
+        });
+        planned.collect()
+    }
+
     /// The run of a rule that matches an event.
     pub fn new(rule: &Arc<Rule>, event: &Event) -> Self {
         Self {
@@ -82,6 +96,7 @@ impl PlannedRun {
             loop_ask: rule.loop_ask_of(event),
             asks: rule.asks_of(event),
             waiters: rule.waiters_of(event),
+            counterpart: None,
         }
     }
 

@@ -15,6 +15,7 @@ mod many_rules;
 mod mutants;
 mod replay;
 mod senders;
+mod shadow_versions;
 mod shared_store;
 mod tls;
 mod transcripts;

@@ -94,6 +94,16 @@ flow:
   - wait: 3h
   - name: thank
     http: { connection: chat, path: /orders, json: { order: "{{ body.number }}" } }
+---
+name: order-paid
+description: Shall also thank for smaller orders.
+mode: shadow
+event_source: shop
+event_type: order.paid
+when: { body.total: { gt: 50 } }
+flow:
+  - name: thank
+    http: { connection: chat, path: /orders, json: { order: "{{ body.number }}" } }
 "##;
 
 /// The running desk.

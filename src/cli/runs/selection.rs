@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::report::time_argument::TimeArgument;
 use crate::store::ReplayId;
-use crate::store::history::RunFilter;
+use crate::store::history::{RunComparison, RunFilter};
 use flowtrigger_core::run::STATES;
 use flowtrigger_core::suspension::SuspensionTarget;
 
@@ -40,6 +40,9 @@ pub struct Selection {
     /// Runs that wait for this, paused or down: connection:chat, host:api.example:443, rule:NAME, everything.
     #[arg(long, value_name = "WHAT", value_parser = awaited)]
     pub waiting_for: Option<SuspensionTarget>,
+    /// Runs of a rule or of its shadow version that the other one would not start.
+    #[arg(long)]
+    pub shadow_differs: bool,
     /// Runs that this replay started.
     #[arg(long, value_name = "ID")]
     pub replay: Option<ReplayId>,
@@ -62,6 +65,7 @@ impl Selection {
             sent_to: self.sent_to.clone(),
             replay: self.replay,
             waiting_for: self.waiting_for.clone(),
+            comparison: self.shadow_differs.then_some(RunComparison::Different),
             ..RunFilter::default()
         }
     }

@@ -4,9 +4,9 @@
 use super::submitted_event::SubmittedEvent;
 use crate::engine::Perform;
 use crate::engine::handle::Engine;
-use crate::engine::metrics::EventOutcome;
+use crate::engine::metrics::{EventOutcome, ShadowResult};
 use crate::source::Ingest;
-use crate::store::{Committed, Store};
+use crate::store::{Committed, PlannedRun, Store};
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Reads what is not counted: the state of the daemon, its lease, and what is suspended.
@@ -39,6 +39,35 @@ impl<S: Store, P: Perform> Engine<S, P> {
             metrics.count_suppressed(gate);
         }
         metrics.count_high_rate(&submitted.committed.loops);
+    }
+
+    /// Counts which of a rule and its shadow version start a run for an event.
+    pub(super) fn count_comparisons(&self, planned: &[PlannedRun], committed: &Committed) {
+        if committed.redelivered {
+            return;
+        }
+        let passes = |rule: &str| {
+            let run = committed.runs.iter().find(|run| &*run.rule == rule);
+            run.is_some_and(|run| run.state.passes_gates())
+        };
+        for run in planned {
+            let (Some(other), Some(both_match)) = (&run.rule.counterpart, run.counterpart) else {
+                continue;
+            };
+            let (rule, shadow) = match run.rule.is_shadow_version() {
+                // Counted with the run of the other rule.
+                true if both_match => continue,
+                true => (&**other, run.rule.name.as_str()),
+                false => (run.rule.name.as_str(), &**other),
+            };
+            let result = match (passes(rule), passes(shadow)) {
+                (true, true) => ShadowResult::Same,
+                (true, false) => ShadowResult::OnlyRule,
+                (false, true) => ShadowResult::OnlyShadow,
+                (false, false) => continue,
+            };
+            self.shared.metrics.rules().count_compared(rule, result);
+        }
     }
 
     /// Counts the runs that a gate suppressed, the loop guard holds, or that are in shadow mode. Those of a redelivery were

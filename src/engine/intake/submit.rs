@@ -138,6 +138,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let committed = self.commit(&events, revision, received).await?;
         let mut accepted = Vec::with_capacity(events.len());
         for (matched, committed) in events.into_iter().zip(committed) {
+            self.count_comparisons(&matched.planned, &committed);
             let submitted = SubmittedEvent {
                 event: EventSummary::from_event(&matched.event),
                 matched: matched.names(),
@@ -259,10 +260,7 @@ impl MatchedEvent {
     /// An event with the rules that match it.
     pub fn with_rules(rules: Vec<Arc<Rule>>, event: Event) -> Self {
         Self {
-            planned: rules
-                .iter()
-                .map(|rule| PlannedRun::new(rule, &event))
-                .collect(),
+            planned: PlannedRun::of_rules(&rules, &event),
             event: Arc::new(event),
             delivery: None,
         }

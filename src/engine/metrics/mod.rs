@@ -60,6 +60,7 @@ use suspended::{SuspendedGauges, SuspendedMetrics};
 
 pub use labels::EventOutcome;
 pub(super) use queue::oldest_queued;
+pub use rules::ShadowResult;
 pub use series::{MINUTES_IN_MEMORY, Series};
 
 #[derive(Debug)]

@@ -25,7 +25,23 @@ struct RuleCounts {
     matched: AtomicU64,
     /// By state, in the order of [`STATES`]. Only states in which a run ends are counted.
     ended: [AtomicU64; STATES.len()],
+    /// By result, in the order of [`SHADOW_RESULTS`].
+    compared: [AtomicU64; SHADOW_RESULTS.len()],
 }
+
+/// What comparing a rule with its shadow version says of an event that at least one of them matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShadowResult {
+    Same,
+    OnlyRule,
+    OnlyShadow,
+}
+
+const SHADOW_RESULTS: [(ShadowResult, &str); 3] = [
+    (ShadowResult::Same, "same"),
+    (ShadowResult::OnlyRule, "only_rule"),
+    (ShadowResult::OnlyShadow, "only_shadow"),
+];
 
 impl Default for RuleMetrics {
     fn default() -> Self {
@@ -41,6 +57,17 @@ impl RuleMetrics {
     pub fn count_matched(&self, rule: &str) {
         self.0.count(rule, |counts| {
             counts.matched.fetch_add(1, Ordering::Relaxed)
+        });
+    }
+
+    /// Counts an event that a rule and its shadow version were compared for.
+    pub fn count_compared(&self, rule: &str, result: ShadowResult) {
+        let mut results = SHADOW_RESULTS.iter();
+        let Some(index) = results.position(|(known, _)| *known == result) else {
+            return;
+        };
+        self.0.count(rule, |counts| {
+            counts.compared[index].fetch_add(1, Ordering::Relaxed)
         });
     }
 
@@ -87,6 +114,29 @@ impl Collector for RuleMetrics {
             "Runs that ended on this daemon, by rule and state",
             None,
             ended,
+        )?;
+        let compared = rules.iter().flat_map(|(rule, counts)| {
+            let read = counts
+                .compared
+                .iter()
+                .map(|count| count.load(Ordering::Relaxed));
+            let read: Vec<u64> = read.collect();
+            // Most rules have no shadow version.
+            let results = SHADOW_RESULTS.iter().zip(read.clone());
+            let results = results.filter(move |_| read.iter().any(|count| *count > 0));
+            results.map(|((_, result), count)| {
+                (
+                    [("rule", &**rule), ("result", *result)],
+                    ConstCounter::new(count),
+                )
+            })
+        });
+        family(
+            &mut encoder,
+            "flowtrigger_shadow_comparisons",
+            "Events that a rule or its shadow version matched, by rule and by which of them starts a run",
+            None,
+            compared,
         )
     }
 }

@@ -12,7 +12,7 @@ use crate::page::part::prose::prose;
 use crate::page::part::rule_card::{Nearness, RuleCard, RuleSince, anchor};
 use crate::page::part::state::run_state;
 use crate::page::shell::count;
-use crate::page::text::{short, text};
+use crate::page::text::{capital, short, text};
 use crate::report::render::gate_line::{GateLine, gate_lines};
 use crate::report::render::run::{describe_causation, describe_run};
 use crate::report::why::evaluated::{EvaluatedEvent, EvaluatedRule};
@@ -61,15 +61,6 @@ pub fn happened(evaluated: &EvaluatedEvent) -> Markup {
         @if let Some(rule) = sorted(evaluated).first().filter(|rule| card(rule, evaluated).nearness() == Nearness::Near) {
             (nearest(rule))
         }
-    }
-}
-
-/// The first letter of a sentence as a capital one.
-fn capital(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod aside;
 mod near_misses;
+mod shadow_comparison;
 pub mod source_text;
 mod tested;
 #[cfg(test)]
@@ -311,6 +312,7 @@ impl PageView for RulePage {
                         (None, Some(revision)) => p class="box pad" { "No rule of this name is in revision " (revision.0) "." },
                         (None, None) => {},
                     }
+                    @if let Some(comparison) = &self.found.comparison { (shadow_comparison::section(comparison)) }
                     (near_misses::section(&self.found))
                     @if let Some(rule) = self.rule() { (tested::section(rule, self.tests.as_deref())) }
                 }

@@ -6,7 +6,7 @@ use super::timeline::{TimelineRow, done_steps, unfinished_command};
 use crate::page::answer::day_and_time;
 use crate::page::part::link;
 use crate::page::part::prose::prose;
-use crate::page::text::{short, text};
+use crate::page::text::{capital, short, text};
 use crate::report::daemon_state::DaemonState;
 use crate::report::render::diagnostics::number;
 use crate::report::render::{mode_cap, next_step, waiters};
@@ -228,6 +228,7 @@ fn notes(run: &StoredRun, daemon: &DaemonState) -> Markup {
         @if detail.rule.rule.is_err() {
             div class="note" { p { "The stored rule is not valid for this version of the program, so this run cannot be explained or continued." } }
         }
+        @if let Some(comparison) = run.comparison() { p class="say" { (prose(&capital(&comparison))) "." } }
         @for wait in waiters::sentences(detail) {
             p class="say" { (prose(&wait)) "." }
         }

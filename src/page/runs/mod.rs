@@ -298,6 +298,7 @@ impl RunsPage {
                     FormField::new("event", &shown.event),
                     FormField::new("endpoint", &shown.endpoint),
                     FormField::new("replay", &shown.replay),
+                    FormField::new("shadow", &shown.shadow),
                 ]))
             }
         }

@@ -7,7 +7,7 @@ use crate::page::page_request::PageRequest;
 use crate::report::render::diagnostics::number;
 use crate::report::time_argument::seconds;
 use crate::store::ReplayId;
-use crate::store::history::RunFilter;
+use crate::store::history::{RunComparison, RunFilter};
 use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::run::STATES;
 
@@ -24,6 +24,7 @@ pub struct ShownRunFilter {
     pub until: String,
     pub error: String,
     pub replay: String,
+    pub shadow: String,
 }
 
 /// A filter with the fields of its form.
@@ -70,6 +71,10 @@ impl RunQuery {
             error: owned("error"),
             sent_to: owned("sent_to"),
             replay: request.parse::<ReplayId>("replay", replay)?,
+            comparison: request
+                .text("shadow")
+                .is_some_and(|shadow| shadow == "differs")
+                .then_some(RunComparison::Different),
             ..RunFilter::default()
         };
         if let (Some(since), Some(until)) = (filter.since, filter.until)
@@ -92,6 +97,7 @@ impl RunQuery {
                 until: shown("until"),
                 error: shown("error"),
                 replay: shown("replay"),
+                shadow: shown("shadow"),
             },
         })
     }
@@ -118,6 +124,7 @@ impl RunQuery {
         add("until", filter.until.map(|at| at.to_string()));
         add("error", filter.error.clone());
         add("replay", filter.replay.map(|replay| replay.to_string()));
+        add("shadow", filter.comparison.map(|_| "differs".to_owned()));
         fields
     }
 
@@ -147,6 +154,8 @@ impl RunQuery {
         parts.extend(time("since", filter.since));
         parts.extend(time("before", filter.until));
         parts.extend(filter.replay.map(|replay| format!("of replay {replay}")));
+        let differs = "started by only one of a rule and its shadow version";
+        parts.extend(filter.comparison.map(|_| differs.to_owned()));
         parts.join(", ")
     }
 }

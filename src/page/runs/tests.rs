@@ -24,6 +24,7 @@ fn run(id: u64, state: RunState, key: &str) -> RunRow {
         error: None,
         tells_of: None,
         reports: Default::default(),
+        counterpart: None,
         told_by: None,
         replay: None,
         lineage: Causation::default(),

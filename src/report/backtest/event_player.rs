@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::report::backtest::archive_reader::ArchivePages;
 use crate::report::backtest::commit_order::CommitOrder;
-use crate::report::backtest::comparison::{ComparedSide, Knowledge, OutcomeRecord, OutcomeTable};
+use crate::report::backtest::comparison::{ComparedSide, Knowledge, OutcomeRecord};
 use crate::report::backtest::coverage::BacktestCoverage;
 use crate::report::backtest::evaluated_event::{ArchivedEvaluation, EvaluatedContent};
 use crate::report::backtest::evaluation_pool::EvaluationPool;
@@ -15,6 +15,7 @@ use crate::report::backtest::execute::{
     BacktestBase, BacktestProgress, BacktestScope, OnProgress, RevisionInForceThen, StopReason,
 };
 use crate::report::backtest::outcome::MatchOutcome;
+use crate::report::backtest::outcome_table::OutcomeTable;
 use crate::report::backtest::rule_side::{RuleSide, SideMatches};
 use crate::report::backtest::rule_ticks::{PastTicks, VirtualTick};
 use crate::report::backtest::side_player::{ComparedRules, SidePlayedEvent, SidePlayer};

@@ -13,6 +13,8 @@ pub mod expectation;
 pub mod gate_simulation;
 pub mod known_events;
 pub mod outcome;
+pub mod outcome_table;
+pub mod plain_gates;
 pub mod redacted_fields;
 pub mod report;
 pub mod rule_side;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::report::backtest::plain_gates::has_plain_gates;
 use crate::report::backtest::redacted_fields::reads_redacted_field;
 use crate::store::PlannedRun;
 use crate::store::history::{ArchivedEvent, ArchivedText};
@@ -34,6 +35,8 @@ struct SimulatedRule {
     rule: Arc<Rule>,
     /// Whether a guard of its flow may end a run that then no longer counts for `dedupe`.
     may_skip: bool,
+    /// Whether no store is needed to decide.
+    is_plain: bool,
 }
 
 /// The rules of a set that match an event.
@@ -45,7 +48,7 @@ pub struct SideMatches {
     pub gated: Vec<GatedMatch>,
     /// Those that read a redacted field: whether they match is unknown.
     pub unknown: Vec<u32>,
-    /// What the gates' store keeps of the event; `None` without gated matches.
+    /// What the gates' store keeps of the event; `None` if no match needs the store.
     pub event: Option<Arc<Event>>,
 }
 
@@ -56,6 +59,8 @@ pub struct GatedMatch {
     pub planned: PlannedRun,
     /// Whether a guard at the start of the flow ends the run.
     pub is_skipped: bool,
+    /// Whether its gates are decided without a store.
+    pub is_plain: bool,
 }
 
 impl<'b> RuleSide<'b> {
@@ -73,6 +78,12 @@ impl<'b> RuleSide<'b> {
 
     pub fn rule(&self, number: u32) -> &'b Arc<Rule> {
         &self.rules.rules[number as usize]
+    }
+
+    /// Whether a store decides on rules.
+    pub fn needs_store(&self) -> bool {
+        let mut simulated = self.simulated.iter().flatten();
+        simulated.any(|rule| !rule.is_plain)
     }
 
     /// The rules of which gates decide.
@@ -144,7 +155,7 @@ impl<'b> RuleSide<'b> {
             found.gated.push(simulated.plan(*number, &event));
         }
         drop(evaluation);
-        if !found.gated.is_empty() {
+        if found.gated.iter().any(|gated| !gated.is_plain) {
             found.event = Some(Arc::new(match keeps_event {
                 true => event,
                 false => without_content(event),
@@ -178,6 +189,7 @@ impl SimulatedRule {
         });
         Self {
             may_skip: has_guard && has_dedupe,
+            is_plain: has_plain_gates(rule) && (rule.guard.is_none() || rule.mode != Mode::Live),
             rule: Arc::new(Rule {
                 on_dead: None,
                 on_outage: None,
@@ -195,6 +207,7 @@ impl SimulatedRule {
                 ..PlannedRun::new(rule, event)
             },
             is_skipped: self.may_skip && is_skipped(rule, event),
+            is_plain: self.is_plain,
         }
     }
 }

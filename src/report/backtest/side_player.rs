@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 
-use crate::report::backtest::comparison::{ComparedSide, Knowledge, OutcomeRecord, OutcomeTable};
+use crate::report::backtest::comparison::{ComparedSide, Knowledge, OutcomeRecord};
 use crate::report::backtest::execute::{BacktestBase, BacktestScope};
 use crate::report::backtest::gate_simulation::{GateSimulation, GatedEvent, GatedOutcome};
 use crate::report::backtest::known_events::KnownEvents;
 use crate::report::backtest::outcome::MatchOutcome;
+use crate::report::backtest::outcome_table::OutcomeTable;
+use crate::report::backtest::plain_gates::{PlainGates, PlainMatch};
 use crate::report::backtest::rule_side::{GatedMatch, RuleSide, SideMatches};
 use crate::report::backtest::rule_ticks::RuleTicks;
 use crate::report::error::CommandError;
@@ -20,6 +22,7 @@ pub struct SidePlayer {
     side: ComparedSide,
     /// `None` without rules that need one.
     gates: Option<GateSimulation>,
+    plain_gates: PlainGates,
     known: KnownEvents,
     pub ticks: RuleTicks,
     outcomes: Vec<GatedOutcome>,
@@ -54,10 +57,10 @@ impl SidePlayer {
         compared: ComparedSide,
         begin: Timestamp,
     ) -> Result<Self, CommandError> {
-        let has_gates = side.simulated_rules().next().is_some();
         Ok(Self {
             side: compared,
-            gates: has_gates.then(GateSimulation::new).transpose()?,
+            gates: side.needs_store().then(GateSimulation::new).transpose()?,
+            plain_gates: PlainGates::default(),
             known: KnownEvents::default(),
             ticks: RuleTicks::new(side.rules, begin),
             outcomes: Vec::new(),
@@ -92,6 +95,16 @@ impl SidePlayer {
             };
             self.add(compared, event, (*number, knowledge), table);
         }
+        let (plain, stored): (Vec<GatedMatch>, Vec<GatedMatch>) =
+            matches.gated.into_iter().partition(|gated| gated.is_plain);
+        for gated in plain {
+            let outcome = self.decide_plain(&gated, event);
+            let knowledge = match is_unknown {
+                true => Knowledge::RunsDeleted,
+                false => Knowledge::Known(outcome),
+            };
+            self.add(compared, event, (gated.number, knowledge), table);
+        }
         let Some(kept) = matches.event else {
             return Ok(());
         };
@@ -99,11 +112,11 @@ impl SidePlayer {
             event: kept,
             received: event.head.position.received,
             at: event.at,
-            planned: Vec::with_capacity(matches.gated.len()),
+            planned: Vec::with_capacity(stored.len()),
             ends: Vec::new(),
-            numbers: Vec::with_capacity(matches.gated.len()),
+            numbers: Vec::with_capacity(stored.len()),
         };
-        for gated in matches.gated {
+        for gated in stored {
             let knowledge = match is_unknown {
                 true => Knowledge::RunsDeleted,
                 // Until the gates have decided.
@@ -119,6 +132,18 @@ impl SidePlayer {
         }
         self.decide(table);
         Ok(())
+    }
+
+    fn decide_plain(&mut self, gated: &GatedMatch, event: &SidePlayedEvent<'_>) -> MatchOutcome {
+        let end = end_of(gated, event).filter(|end| end.state.gives_back());
+        let is_live = gated.planned.mode == Mode::Live;
+        self.plain_gates.decide(&PlainMatch {
+            rule: gated.number,
+            planned: &gated.planned,
+            received: event.head.position.received,
+            at: event.at,
+            released: end.filter(|_| is_live).map(|end| end.at),
+        })
     }
 
     /// Decides on the last events.

@@ -4,6 +4,7 @@ pub mod answerer;
 pub mod attempts;
 pub mod call;
 pub mod color;
+pub mod comparison;
 pub mod diagnostics;
 pub mod document;
 pub mod escape;

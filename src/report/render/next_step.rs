@@ -169,6 +169,7 @@ mod tests {
             error: None,
             tells_of: None,
             reports: Default::default(),
+            counterpart: None,
             told_by: None,
             replay: None,
             lineage: Causation::default(),

@@ -9,6 +9,7 @@ use crate::report::output::Output;
 use crate::report::render::answerer::answerer;
 use crate::report::render::attempts::RunLogLine;
 use crate::report::render::color::{Paint, Tone};
+use crate::report::render::comparison;
 use crate::report::render::diagnostics::number;
 use crate::report::render::escape::plain;
 use crate::report::render::exchange;
@@ -76,10 +77,15 @@ pub fn why(row: &RunRow) -> String {
 /// Describes why a run is in its state, which failures it reports, and which run reports that it is dead.
 pub fn describe_run(row: &RunRow) -> String {
     let why = why(row);
-    match (&row.told_by, describe_report(row)) {
+    let described = match (&row.told_by, describe_report(row)) {
         (_, Some(report)) if why.is_empty() => report,
         (Some(notice), _) if !why.is_empty() => format!("{why}; {}", describe_death_notice(notice)),
         (_, _) => why,
+    };
+    match comparison::describe_difference(row) {
+        None => described,
+        Some(difference) if described.is_empty() => difference,
+        Some(difference) => format!("{described}; {difference}"),
     }
 }
 
@@ -336,5 +342,6 @@ pub fn row_json(row: &RunRow) -> Value {
         "replay": row.replay.map(|replay| replay.to_string()),
         "depth": row.lineage.depth,
         "caused_by": row.lineage.cause.map(|run| run.0),
+        "counterpart": comparison::json(row),
     })
 }

@@ -17,7 +17,7 @@ use crate::report::render::explanation::recorded_otherwise;
 use crate::report::render::gate_line::{GateLine, gate_lines};
 use crate::report::render::run_log_json::log_json;
 use crate::report::render::{
-    diagnostics, explanation, mode_cap, next_step, notice, run, waiters, window,
+    comparison, diagnostics, explanation, mode_cap, next_step, notice, run, waiters, window,
 };
 use crate::report::run::questions::{OpenQuestion, open_questions};
 use crate::report::run::successor::Successor;
@@ -25,7 +25,7 @@ use crate::report::run::{in_progress, shadow_plan};
 use crate::report::suspended::sentences;
 use crate::report::time_argument::seconds;
 use crate::store::History;
-use crate::store::history::{RuleAtPlanning, RunDetail, RunRow, SuspendedTarget};
+use crate::store::history::{Page, RuleAtPlanning, RunDetail, RunFilter, RunRow, SuspendedTarget};
 use crate::store::{CommandKind, GivenCommand};
 use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
 use flowtrigger_core::language::condition::evaluate::Truth;
@@ -37,6 +37,9 @@ use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{RunId, RunState};
 
+/// Runs of a rule for one event that are looked at.
+const RUNS_OF_EVENT: usize = 100;
+
 /// Everything that is known of a run.
 pub struct StoredRun {
     pub detail: RunDetail,
@@ -46,6 +49,8 @@ pub struct StoredRun {
     pub successor: Option<Successor>,
     /// What it waits for, if that is paused or down.
     pub suspended: Option<SuspendedTarget>,
+    /// The run of the rule that its rule is compared with, for the same event.
+    pub counterpart: Option<RunRow>,
 }
 
 impl StoredRun {
@@ -58,6 +63,7 @@ impl StoredRun {
             exchanges: history.exchanges(id)?,
             successor: Successor::of(history, &detail.row)?,
             suspended: awaited(&detail.row, history)?,
+            counterpart: counterpart(&detail.row, history)?,
             detail,
         }))
     }
@@ -71,13 +77,28 @@ impl StoredRun {
         let mut value = detail_json(&self.detail, &self.lines(), daemon)?;
         value["next"] = json!(self.next(daemon));
         value["replayed_as"] = Successor::json(self.successor.as_ref());
+        if let Some(run) = &self.counterpart {
+            value["counterpart"]["run"] = json!(run.id.0);
+            value["counterpart"]["state"] = json!(run.state.as_str());
+        }
         Ok(value)
     }
 
     pub fn text(&self, daemon: &DaemonState, out: &mut Output) -> Result<(), CommandError> {
         let lines = self.lines();
         let next = self.next(daemon);
-        text(&self.detail, &lines, (daemon, &next), out)
+        text(
+            &self.detail,
+            &lines,
+            (daemon, &next),
+            &self.comparison(),
+            out,
+        )
+    }
+
+    /// How its rule and the one that it is compared with differ for the event.
+    pub fn comparison(&self) -> Option<String> {
+        comparison::describe_comparison(&self.detail.row, self.counterpart.as_ref())
     }
 
     /// What happens next, in one sentence.
@@ -105,13 +126,31 @@ fn awaited(row: &RunRow, history: &dyn History) -> Result<Option<SuspendedTarget
     Ok(suspended.find(|found| found.target.key() == key))
 }
 
+/// The first run of the other rule for the same event.
+fn counterpart(row: &RunRow, history: &dyn History) -> Result<Option<RunRow>, CommandError> {
+    let Some((rule, true)) = comparison::counterpart(row) else {
+        return Ok(None);
+    };
+    let filter = RunFilter {
+        rule: Some(rule),
+        row: Some(row.event_row),
+        ..RunFilter::default()
+    };
+    let runs = history.runs(&filter, Page::first(RUNS_OF_EVENT))?;
+    Ok(runs.into_iter().rfind(|run| run.tells_of.is_none()))
+}
+
 fn text(
     detail: &RunDetail,
     lines: &[RunLogLine<'_>],
     (daemon, next): (&DaemonState, &str),
+    comparison: &Option<String>,
     out: &mut Output,
 ) -> Result<(), CommandError> {
     heading(detail, out)?;
+    if let Some(comparison) = comparison {
+        writeln!(out, "  {comparison}")?;
+    }
     explanation::event(out, &detail.arrived.event)?;
     writeln!(out, "  {}", run::describe_received(&detail.arrived))?;
     evaluation(detail, out)?;

@@ -89,6 +89,7 @@ fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
             loop_ask: None,
             asks: Vec::new(),
             waiters: Vec::new(),
+            counterpart: None,
         }],
     }
 }

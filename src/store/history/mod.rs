@@ -11,7 +11,7 @@ mod event_list;
 mod failed_run;
 mod queue;
 mod receiver;
-mod revision;
+pub mod revision;
 mod run;
 mod run_detail;
 mod run_waiter;
@@ -56,7 +56,7 @@ pub use receiver::{
     LastAttempt, RECEIVER_COLUMNS, RECEIVER_TIME, ReceiverActivity, ReceiverColumn, ReceiverHealth,
 };
 pub use revision::{PastRevision, RevisionInForce, RevisionTexts};
-pub use run::{DeathNotice, Page, ReportedFailures, RunFilter, RunRow, RunTotals};
+pub use run::{DeathNotice, Page, ReportedFailures, RunComparison, RunFilter, RunRow, RunTotals};
 pub use run_detail::{GateAdmission, RuleAtPlanning, RunDetail, WindowDetail, WindowEvent};
 pub use run_waiter::{DecisionKind, FailedPredicate, RunWaiter, WaitingStep};
 pub use suspended::SuspendedTarget;

@@ -1,6 +1,7 @@
 //! Rules and configuration of an earlier time, compiled again to evaluate an event as it was then. Of a large
 //! revision only the documents are compiled that can listen to the event.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use flowtrigger_core::document::split::only_documents;
 use flowtrigger_core::event::Event;
 use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::rule::shadow_version::written_name;
 
 /// A revision as it was written.
 #[derive(Debug, Clone)]
@@ -58,6 +60,7 @@ impl PastRevision {
     /// Compiles the documents that can define a rule of this name.
     pub fn compile_rule(texts: RevisionTexts, rule: &str) -> Self {
         let config = texts.config.compile();
+        let rule = written_name(rule);
         Self::compile_documents(texts, config, |document| {
             document.contains(rule) || document.contains(['*', '\\'])
         })
@@ -76,12 +79,19 @@ impl PastRevision {
         keep: impl Fn(&str) -> bool,
     ) -> Self {
         let size: usize = texts.files.iter().map(|(_, text)| text.len()).sum();
+        // A shadow version gets its name from the rule that it is compared with.
+        let pairs = match size > SMALL {
+            true => names_of_pairs(&texts.files),
+            false => HashSet::new(),
+        };
         let mut files = Files::default();
         let mut rule_files = Vec::with_capacity(texts.files.len());
         for (name, text) in texts.files {
             let text = match size > SMALL {
                 true => only_documents(&text, |document| {
-                    may_define_flows(document) || keep(document)
+                    may_define_flows(document)
+                        || keep(document)
+                        || written_names(document).any(|name| pairs.contains(name))
                 }),
                 false => text,
             };
@@ -97,6 +107,20 @@ impl PastRevision {
             diagnostics,
         }
     }
+}
+
+/// The names of rules in a text as they are usually written. None needs to be compiled for that.
+pub fn written_names(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("name:"));
+    lines.map(|name| name.trim().trim_matches(['"', '\'']))
+}
+
+/// Names that two documents have: those of a rule and of its shadow version.
+fn names_of_pairs(files: &[(String, String)]) -> HashSet<String> {
+    let mut known = HashSet::new();
+    let names = files.iter().flat_map(|(_, text)| written_names(text));
+    let twice = names.filter(|name| !known.insert(*name));
+    twice.map(str::to_owned).collect()
 }
 
 /// The names that a rule can use for an event's type.
@@ -198,6 +222,11 @@ mod tests {
             assert!(!past.diagnostics.has_errors(), "{:?}", past.diagnostics);
             assert_eq!(names(&past), ["wanted"]);
         }
+        let shadow = "---\nname: other-1\nmode: shadow\nevent_source: support\nevent_type: ticket.TagsChanged\nflow: [{ succeed: b }]\n";
+        let mut paired = large();
+        paired.files.push(("shadow.yaml".into(), shadow.into()));
+        let past = PastRevision::compile(paired, &event);
+        assert_eq!(names(&past), ["wanted", "other-1", "other-1@shadow"]);
         let other = PastRevision::compile_rule(large(), "other-4999");
         assert_eq!(names(&other), ["other-4999"]);
     }

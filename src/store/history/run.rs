@@ -36,6 +36,17 @@ pub struct RunFilter {
     pub replay: Option<ReplayId>,
     /// What has to continue or work again before the run continues.
     pub waiting_for: Option<SuspensionTarget>,
+    /// How a rule and its shadow version compare: only runs that tell it.
+    pub comparison: Option<RunComparison>,
+}
+
+/// What a run tells of a rule and its shadow version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunComparison {
+    /// Both start a run for the event.
+    Same,
+    /// Only the rule of this run does.
+    Different,
 }
 
 /// How many runs pass a filter.
@@ -83,6 +94,8 @@ pub struct RunRow {
     /// The replay that planned it.
     pub replay: Option<ReplayId>,
     pub lineage: Causation,
+    /// Of a rule that is compared with another one: whether that one matched the event too.
+    pub counterpart: Option<bool>,
 }
 
 /// What a notice reports besides one run.

@@ -136,7 +136,7 @@ table!(RUNS, "runs", 1, [
     Int "id", Int "event", Int "rule", Int "queue", Int "generation", Text "lane", Text "state", Text "why", Text "gate",
     Text "error", Text "asks", Int "planned", Int "changed", Int "position", Int "ready", Int "due", Int "suspect",
     Int "crashes", Int "depth", Int "cause", Text "actors", Int "gathering", Int "attempts", Text "failed",
-    Text "writes", Int "replay", Int "reported_by",
+    Text "writes", Int "replay", Int "reported_by", Int "counterpart",
 ]);
 
 table!(LANES, "lanes", 2, [Int "queue", Text "value", Int "owner"]);

@@ -5,13 +5,14 @@ use super::session::{Param, PostgresSession};
 use super::settings::ConnectionSettings;
 
 /// The migrations, oldest first: version N is the result of the first N on an empty database.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_pushed.sql"),
     include_str!("migrations/0003_notices.sql"),
     include_str!("migrations/0004_suspensions.sql"),
     include_str!("migrations/0005_traces.sql"),
     include_str!("migrations/0006_time.sql"),
+    include_str!("migrations/0007_shadow_versions.sql"),
 ];
 
 /// The version that this program writes.

@@ -58,6 +58,8 @@ pub struct NewRun<'a> {
     pub actors: Option<String>,
     /// The steps that write to the sender's system, as JSON.
     pub writes: Option<String>,
+    /// Of a run that is compared with another rule: whether that one matched the event too.
+    pub counterpart: Option<bool>,
     pub now: Timestamp,
 }
 
@@ -207,6 +209,7 @@ impl WriteTransaction<'_> {
             lineage,
             actors: guard.and_then(|guard| encode_actors(guard)),
             writes: guard.map(|guard| encode_writes(guard)),
+            counterpart: planned.counterpart,
             now,
         })?;
         let member = WindowMember { run, event, queue };
@@ -280,8 +283,8 @@ impl WriteTransaction<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO runs (event, rule, queue, generation, lane, state, why, gate, error, asks,
-                                   planned, changed, position, depth, cause, actors, due, writes, replay, id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+                                   planned, changed, position, depth, cause, actors, due, writes, replay, counterpart, id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
             )?
             .execute(params![
                 run.event,
@@ -302,6 +305,7 @@ impl WriteTransaction<'_> {
                 run.state.due().map(micros),
                 run.writes,
                 run.replay.map(|replay| replay.0 as i64),
+                run.counterpart,
                 id,
             ])?;
         let id = self.connection.last_insert_rowid();

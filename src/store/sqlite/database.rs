@@ -12,7 +12,7 @@ use super::damage::{DAMAGED, is_damage, set_aside};
 use crate::store::{foreign_owner, free_space};
 
 /// The migrations, oldest first: version N is the result of the first N on an empty file.
-pub(super) const MIGRATIONS: [&str; 17] = [
+pub(super) const MIGRATIONS: [&str; 18] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_loops.sql"),
     include_str!("migrations/0003_flows.sql"),
@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/0015_suspensions.sql"),
     include_str!("migrations/0016_traces.sql"),
     include_str!("migrations/0017_time.sql"),
+    include_str!("migrations/0018_shadow_versions.sql"),
 ];
 
 /// The version that this program reads and writes.

@@ -137,6 +137,7 @@ impl WriteTransaction<'_> {
             lineage: Causation::default(),
             actors: None,
             writes: None,
+            counterpart: None,
             now,
         })
     }

@@ -43,6 +43,7 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> IncomingEvent {
             loop_ask: None,
             asks: Vec::new(),
             waiters: Vec::new(),
+            counterpart: None,
         }],
         occasion: ArrivalKind::Delivery,
         delivery: None,

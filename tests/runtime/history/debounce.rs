@@ -37,6 +37,7 @@ async fn two_events(store: &SqliteStore) {
             loop_ask: rule.loop_ask_of(&event),
             asks: rule.asks_of(&event),
             waiters: Vec::new(),
+            counterpart: None,
         });
         let planned = planned.collect();
         let arrival = IncomingEvent {

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 17] = [
+const SCHEMA: [&str; 18] = [
     include_str!("../../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../../src/store/sqlite/migrations/0002_loops.sql"),
     include_str!("../../../src/store/sqlite/migrations/0003_flows.sql"),
@@ -38,6 +38,7 @@ const SCHEMA: [&str; 17] = [
     include_str!("../../../src/store/sqlite/migrations/0015_suspensions.sql"),
     include_str!("../../../src/store/sqlite/migrations/0016_traces.sql"),
     include_str!("../../../src/store/sqlite/migrations/0017_time.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0018_shadow_versions.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.

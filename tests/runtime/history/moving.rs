@@ -111,6 +111,7 @@ fn arrival(
         loop_ask: rule.loop_ask_of(&event),
         asks: rule.asks_of(&event),
         waiters: Vec::new(),
+        counterpart: None,
     });
     IncomingEvent {
         planned: planned.collect(),

@@ -62,6 +62,7 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
             loop_ask: rule.loop_ask_of(&event),
             asks: rule.asks_of(&event),
             waiters: Vec::new(),
+            counterpart: None,
         });
         let planned = planned.collect();
         let arrival = IncomingEvent {

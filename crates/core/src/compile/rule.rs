@@ -270,6 +270,7 @@ fn lower_rule(node: &Node, version: RuleVersion, cx: &mut Compiler<'_>) -> Optio
         version: version.with(take(&mut cx.stack.parts)),
         has_tests,
         awaits_events,
+        counterpart: None,
     };
     self_trigger::warn(&rule, cx.config, cx.diagnostics());
     Some(rule)

@@ -1,7 +1,6 @@
 //! Compiles the documents of all rule files into one rule set, and checks the set as a whole:
 //! duplicate names, unused flows, files without a rule, JSON that is neither rule nor bundle.
 
-use std::collections::HashMap;
 use std::mem::take;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use crate::compile::flow::flow_call::lower_unused;
 use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlows, lower_document};
 use crate::compile::rule_files;
 use crate::compile::rule_files::Content;
+use crate::compile::rule_names::{RuleNames, WrittenMode};
 use crate::config::Config;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use crate::document::Node;
@@ -100,7 +100,7 @@ fn lower(
     let flows = rule_files::named_flows(&mut rule_files, files, config, cache, diagnostics);
     let (mut read, total) = (0, rule_files.iter().map(|file| file.documents.len()).sum());
     let mut rules: Vec<Arc<Rule>> = Vec::new();
-    let mut names = HashMap::new();
+    let mut names = RuleNames::default();
     for mut file in rule_files {
         let folder = folder(file.name);
         let errors = diagnostics.errors();
@@ -113,13 +113,13 @@ fn lower(
                 Content::Flows(node) => lower_document(&node, diagnostics),
                 Content::Bundle(compiled) => {
                     for rule in &compiled {
-                        report_duplicate_name(&rule.name, rule.at, files, &mut names, diagnostics);
+                        names.add(&rule.name, WrittenMode::Other, rule.at, files, diagnostics);
                     }
                     rules.extend(compiled);
                 }
                 Content::Rule(node, version) => {
                     if !reject_other_json(file.name, &node, diagnostics) {
-                        report_duplicate(&node, files, &mut names, diagnostics);
+                        names.add_document(&node, files, diagnostics);
                         rules.extend(crate::compile::rule::lower(
                             &node,
                             folder,
@@ -138,6 +138,7 @@ fn lower(
             diagnostics.push(no_rule(file.id, file.name));
         }
     }
+    names.pair(&mut rules);
     (rules, flows)
 }
 
@@ -189,40 +190,6 @@ fn no_rule(file: FileId, name: &str) -> Diagnostic {
 
 fn folder(file: &str) -> &str {
     file.rsplit_once('/').map_or(".", |(folder, _)| folder)
-}
-
-fn report_duplicate(
-    node: &Node,
-    files: &Files,
-    names: &mut HashMap<String, Span>,
-    diagnostics: &mut Diagnostics,
-) {
-    let Some((name, at)) = node
-        .get("name")
-        .and_then(|n| Some((n.scalar_text()?, n.at)))
-    else {
-        return;
-    };
-    report_duplicate_name(&name, at, files, names, diagnostics);
-}
-
-fn report_duplicate_name(
-    name: &str,
-    at: Span,
-    files: &Files,
-    names: &mut HashMap<String, Span>,
-    diagnostics: &mut Diagnostics,
-) {
-    if let Some(first) = names.get(name) {
-        let message = format!("duplicate rule name `{name}`");
-        let help = format!(
-            "the first one is at {}; names are unique across all files",
-            files.location(*first)
-        );
-        diagnostics.push(Diagnostic::error(Code::DuplicateName, at, message).help(help));
-        return;
-    }
-    names.insert(name.to_owned(), at);
 }
 
 /// Rejects a JSON file that is neither a bundle nor a rule.

@@ -6,6 +6,7 @@ use crate::compile::rule_set;
 use crate::config::Config;
 use crate::diagnostic::Diagnostics;
 use crate::rule::Rule;
+use crate::rule::shadow_version::{compared_rule, written_name};
 use crate::rule::version::RuleVersion;
 
 /// Compiles the rule of a version. Its positions are those in its file.
@@ -17,13 +18,17 @@ pub fn compile_version(version: &RuleVersion, config: &Config) -> Result<Arc<Rul
     let mut diagnostics = Diagnostics::of_stored_rules();
     let rules = rule_set::stored_rules(&files, config, &mut diagnostics);
     let mut rules = rules.iter();
-    let rule = match version.picked() {
+    let picked = version.picked();
+    let rule = match picked.map(written_name) {
         Some(name) => rules.find(|rule| rule.name == name),
         None => rules.next(),
     };
     match (diagnostics.has_errors(), rule) {
         (false, Some(rule)) => {
             let mut rule = Rule::clone(rule);
+            if picked.and_then(compared_rule).is_some() {
+                rule = rule.into_shadow_version();
+            }
             // The version made from the padded text has another line number.
             rule.version = version.clone();
             Ok(Arc::new(rule))

@@ -4,6 +4,7 @@
 pub mod expected_runs;
 mod schedules;
 pub mod sequence_step;
+pub mod shadow_version;
 pub mod test;
 mod tick;
 pub mod version;
@@ -64,6 +65,8 @@ pub struct Rule {
     pub has_tests: bool,
     /// Whether its flow waits for events.
     pub awaits_events: bool,
+    /// The rule that it is compared with: the shadow version of this rule, or the rule that this is the shadow version of.
+    pub counterpart: Option<Arc<str>>,
 }
 
 /// Which runs of a rule execute one at a time.

@@ -21,7 +21,7 @@ pub struct RuleVersion {
     pub line: u32,
     origin: Arc<RuleFile>,
     range: Range<usize>,
-    /// The rule's name, if its document defines several rules.
+    /// The rule's name, if the document alone does not tell it: it defines several rules, or a shadow version.
     picked: Option<Arc<str>>,
     parts: Arc<[IncludedDocument]>,
 }
@@ -67,13 +67,20 @@ impl RuleVersion {
         }
     }
 
-    /// The version of one of several rules of the document.
+    /// The version of one of several rules of the document, or of the shadow version that it defines.
     pub fn of_rule(self, name: &str) -> Self {
         Self {
             fingerprint: fingerprint(&[&self.fingerprint, name.as_bytes()]),
             picked: Some(name.into()),
             ..self
         }
+    }
+
+    /// The version of another rule that the same documents define.
+    pub fn renamed(&self, name: &str) -> Self {
+        Self::new(Arc::clone(&self.origin), self.range.clone(), self.line)
+            .of_rule(name)
+            .with(self.parts.to_vec())
     }
 
     /// Adds the other documents that the rule includes.
@@ -108,7 +115,7 @@ impl RuleVersion {
         version.with(kept.parts)
     }
 
-    /// Returns the rule's name if its document defines several rules.
+    /// Returns the rule's name if the document alone does not tell it.
     pub fn picked(&self) -> Option<&str> {
         self.picked.as_deref()
     }

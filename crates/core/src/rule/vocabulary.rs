@@ -36,7 +36,7 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
     words: &[
         keyword(
             "name",
-            "Identifies the rule in output, logs and commands. Unique across all rule files.",
+            "Identifies the rule in output, logs and commands. Unique across all rule files, apart from a shadow version.",
             name,
         ),
         keyword(
@@ -77,7 +77,7 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
         ),
         keyword(
             "mode",
-            "`live` acts, `shadow` evaluates and records but never acts, `disabled` is skipped. Default: `live`.",
+            "`live` acts, `shadow` evaluates and records but never acts, `disabled` is skipped. Default: `live`. In `shadow` mode, a rule with the name of another one is its shadow version and compared with it.",
             mode,
         ),
         keyword(

@@ -158,6 +158,19 @@ pub fn run() -> Keys {
         .with("replay", maybe_text("The replay that planned it."))
         .with("depth", count("How many of our own actions led to it."))
         .with("caused_by", maybe_count("The run that caused its event."))
+        .with("counterpart", counterpart())
+}
+
+/// The rule that the rule of a run is compared with.
+fn counterpart() -> Value {
+    let mut rule = Keys::new()
+        .with("rule", text("Its name."))
+        .with("matched", flag("Whether it matched the event too."))
+        .may_have("run", count("Its run for the event."))
+        .may_have("state", words("The state of that run.", &STATES))
+        .object("Of a rule with a shadow version: that one. Of a shadow version: the rule.");
+    rule["type"] = json!(["object", "null"]);
+    rule
 }
 
 /// One entry of a run's log.

@@ -69,6 +69,7 @@ pub fn schema() -> Value {
     parts["nothing"] = nothing();
     parts["rule_answer"] = rule_answer();
     parts["suspended"] = parts::suspended();
+    parts["shadow_comparison"] = shadow_comparison();
     parts["last_match"] = parts::run()
         .with("log", list(part("log_entry"), "Its log."))
         .object("The newest run of the rule that is no report on a dead one.");
@@ -239,12 +240,45 @@ fn rule_answer() -> Value {
                 "The predicates that alone kept events from matching, the most frequent first.",
             ),
         )
+        .with("shadow_comparison", part_or_null("shadow_comparison"))
         .with(
             "summary",
             text("Whether it is loaded, and what its mode means."),
         )
         .with("archive_behind", archive_behind())
         .object("What is known of a rule.")
+}
+
+/// How a rule compares with its shadow version.
+fn shadow_comparison() -> Value {
+    let only = |description: &str| {
+        let example = Keys::new()
+            .with("run", count("The run."))
+            .with("event", text("The id of its event."))
+            .with("planned", time("When it was planned."))
+            .object("A run that only one of the two starts.");
+        Keys::new()
+            .with("count", count("How many events, at most 10,000."))
+            .with("examples", list(example, "The newest of their runs."))
+            .object(description)
+    };
+    Keys::new()
+        .with("rule", text("The rule that acts."))
+        .with("shadow", text("Its shadow version."))
+        .with("since", time("7 days before the question."))
+        .with(
+            "same",
+            count("Events for which both start a run, at most 10,000."),
+        )
+        .with(
+            "only_rule",
+            only("Events for which only the rule starts a run."),
+        )
+        .with(
+            "only_shadow",
+            only("Events for which only the shadow version would start a run."),
+        )
+        .object("How a rule compares with its shadow version.")
 }
 
 fn rule_events() -> Value {

@@ -6,12 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::report::error::CommandError;
 use crate::report::why::rule::near_misses::EventSample;
+use crate::report::why::rule::shadow_comparison::ShadowComparison;
 use crate::store::History;
+use crate::store::history::revision::written_names;
 use crate::store::history::{
     Page, PastRevision, RevisionInForce, RunDetail, RunFilter, SuspendedTarget,
 };
 use flowtrigger_core::document::suggest;
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::rule::shadow_version::written_name;
 use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::schedule::ScheduleState;
 use flowtrigger_core::schedule::every::Every;
@@ -46,6 +49,8 @@ pub struct RuleHistory {
     pub suspended: Vec<SuspendedTarget>,
     /// `None` if the rule is not loaded, so that its types are unknown.
     pub events: Option<EventSample>,
+    /// How it compares with its shadow version, or with the rule that it is the shadow version of.
+    pub comparison: Option<ShadowComparison>,
 }
 
 /// Whether the revision in force has the rule.
@@ -89,6 +94,10 @@ impl RuleHistory {
             last_day: history.rule_counts(name, before(DAY))?,
             last_week,
             events: rule.map(sample).transpose()?,
+            comparison: rule
+                .and_then(|rule| Some((rule, rule.counterpart.as_deref()?)))
+                .map(|(rule, other)| ShadowComparison::read(rule, other, before(WEEK), history))
+                .transpose()?,
             loaded,
         }))
     }
@@ -188,7 +197,7 @@ pub fn is_known(name: &str, history: &dyn History) -> Result<bool, CommandError>
     let texts = history.revision_texts(in_force.id)?;
     let is_written = texts.is_some_and(|texts| {
         let mut files = texts.files.iter();
-        files.any(|(_, text)| text.contains(name))
+        files.any(|(_, text)| text.contains(written_name(name)))
     });
     let has_rule = |loaded| matches!(loaded, LoadedRule::Loaded { .. });
     Ok(is_written && has_rule(loaded(name, Some(in_force), history)?))
@@ -209,10 +218,4 @@ pub fn nearest(text: &str, history: &dyn History) -> Result<Vec<String>, Command
     }
     let near = suggest::nearest(text, names.iter().map(String::as_str));
     Ok(near.map(str::to_owned).into_iter().collect())
-}
-
-/// The names of rules in a file as they are usually written. Names are only compared, so that none needs to be compiled.
-fn written_names(text: &str) -> impl Iterator<Item = &str> {
-    let lines = text.lines().filter_map(|line| line.strip_prefix("name:"));
-    lines.map(|name| name.trim().trim_matches(['"', '\'']))
 }

@@ -3,3 +3,4 @@
 pub mod facts;
 pub mod near_misses;
 pub mod report;
+pub mod shadow_comparison;

@@ -19,6 +19,7 @@ use crate::report::suspended::sentences;
 use crate::report::time_argument::seconds;
 use crate::report::why::rule::facts::{LastMatch, LoadedRule, RuleHistory};
 use crate::report::why::rule::near_misses::{EventSample, MAX_JUDGED, NearMissGroup, SeenValue};
+use crate::report::why::rule::shadow_comparison::ShadowComparison;
 use crate::store::history::SuspendedTarget;
 use flowtrigger_core::config::mode::Mode;
 use flowtrigger_core::event::EventSummary;
@@ -51,6 +52,9 @@ pub fn text(found: &RuleHistory, out: &mut Output) -> io::Result<()> {
         describe_counts(&found.last_day),
         describe_counts(&found.last_week)
     )?;
+    if let Some(comparison) = &found.comparison {
+        comparison.text(out)?;
+    }
     match &found.events {
         Some(sample) => events(sample, found, out),
         None => Ok(()),
@@ -306,6 +310,7 @@ pub fn json(found: &RuleHistory) -> Value {
         },
         "events": found.events.as_ref().map(sample_json),
         "near_misses": found.events.iter().flat_map(|sample| &sample.near_misses).map(|group| near_miss_json(group, found)).collect::<Vec<_>>(),
+        "shadow_comparison": found.comparison.as_ref().map(ShadowComparison::json),
         "summary": describe_loaded(found),
     })
 }

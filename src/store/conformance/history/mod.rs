@@ -3,6 +3,7 @@
 
 mod archive;
 mod commands;
+mod comparison;
 pub mod deliveries;
 mod event_list;
 pub mod exchanges;
@@ -44,6 +45,7 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     names_that_are_nearly_right_are_suggested(open()).await;
     an_event_is_read_with_the_revision_that_evaluated_it(open()).await;
     calendars_are_kept_with_their_configuration(open()).await;
+    comparison::a_rule_is_compared_with_its_shadow_version(open()).await;
     exchanges::exchanges_are_read_with_their_run(open()).await;
     exchanges::a_run_is_found_by_a_part_of_an_address(open()).await;
     archive::events_are_read_in_the_order_of_their_receipt(open()).await;

@@ -11,7 +11,8 @@ use super::terms::FilterTerms;
 use super::{HistoryDatabase, SqlHistory};
 use crate::store::ReplayId;
 use crate::store::history::{
-    DeathNotice, EventRowId, HistoryError, Page, ReportedFailures, RunFilter, RunRow, RunTotals,
+    DeathNotice, EventRowId, HistoryError, Page, ReportedFailures, RunComparison, RunFilter,
+    RunRow, RunTotals,
 };
 use crate::store::sql::dialect::{self, Dialect};
 use crate::store::sql::{SqlRow, params};
@@ -56,6 +57,16 @@ fn conditions(filter: &RunFilter, dialect: Dialect) -> FilterTerms<'_> {
         }
         None => {}
     }
+    if let Some(comparison) = filter.comparison {
+        terms.add_plain(passes_gates("r"));
+        terms.add_plain(match comparison {
+            RunComparison::Same => format!("r.counterpart = 1 AND NOT {}", other_is_suppressed()),
+            RunComparison::Different => format!(
+                "(r.counterpart = 0 OR r.counterpart = 1 AND {})",
+                other_is_suppressed()
+            ),
+        });
+    }
     terms.add_some(ERROR, filter.error.as_deref());
     if !filter.states.is_empty() {
         let states = filter.states.iter();
@@ -78,6 +89,21 @@ fn conditions(filter: &RunFilter, dialect: Dialect) -> FilterTerms<'_> {
     terms
 }
 
+/// Whether a run passes the gates of its rule, as `RunState::passes_gates`.
+fn passes_gates(run: &str) -> String {
+    format!("({run}.state <> 'suppressed' OR {run}.gate IN ('debounce', 'loop_guard'))")
+}
+
+/// Whether a gate of the rule that is compared with the one of run `r` suppressed its run.
+fn other_is_suppressed() -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM runs o JOIN queues oq ON oq.id = o.queue JOIN queues rq ON rq.id = r.queue
+            WHERE o.event = r.event AND NOT {} AND oq.rule = CASE WHEN rq.rule LIKE '%@shadow'
+                THEN substr(rq.rule, 1, length(rq.rule) - length('@shadow')) ELSE rq.rule || '@shadow' END)",
+        passes_gates("o")
+    )
+}
+
 const RUNS_BY_STATE: &str = "SELECT state, count(*) FROM runs GROUP BY state";
 const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
     SELECT 1 FROM log_entries WHERE run = r.id AND outcome = 'failed'
@@ -86,7 +112,7 @@ const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
 const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r.changed,
     e.source, e.type, e.event_id, e.key,
     r.attempts, r.failed, CAST(json_extract(r.error, '$.run') AS BIGINT), r.depth, r.cause, e.endpoint, r.replay, r.event,
-    CAST(json_extract(r.error, '$.count') AS BIGINT), json_extract(r.error, '$.receiver'), r.reported_by";
+    CAST(json_extract(r.error, '$.count') AS BIGINT), json_extract(r.error, '$.receiver'), r.reported_by, r.counterpart";
 
 impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_runs(
@@ -240,5 +266,6 @@ fn read(row: &SqlRow<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
             others: 0,
             due: None,
         }),
+        counterpart: row.get::<Option<i64>>(23)?.map(|matched| matched != 0),
     }))
 }

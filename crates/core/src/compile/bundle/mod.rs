@@ -353,6 +353,7 @@ fn rule(
         version: version.clone().of_rule(&name),
         has_tests: false,
         awaits_events: false,
+        counterpart: None,
         name,
     };
     self_trigger::warn(&rule, cx.config, cx.diagnostics());
