@@ -2,7 +2,6 @@
 //! starts a run.
 
 use flowtrigger_testing::daemon::DaemonProcess;
-use flowtrigger_testing::http_wire::Connection;
 use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
@@ -48,7 +47,7 @@ fn listed(sandbox: &Sandbox, arguments: &[&str]) -> Vec<String> {
 fn the_difference_between_a_rule_and_its_shadow_version_is_seen_everywhere() {
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
     sandbox.write_rules(RULES);
-    let daemon = DaemonProcess::start_with_page(&sandbox);
+    let daemon = DaemonProcess::start(&sandbox);
     // Both, only the rule, only the shadow version, neither, and one that only the gate of the shadow version stops.
     for (ticket, current, number) in [
         (1, "urgent", 1),
@@ -122,14 +121,12 @@ fn assert_runs_tell(sandbox: &Sandbox, daemon: &DaemonProcess) {
     );
     let why = sandbox.run(&["why", event]).stdout;
     assert!(why.contains("`notify@shadow` did not match"), "{why}");
-    let page = daemon.page_address();
     for (path, part) in [
         ("/rules/notify", "Compared with its shadow version"),
         ("/rules/notify%40shadow", "Only the shadow version would"),
         ("/runs?shadow=differs", "notify@shadow"),
     ] {
-        let mut connection = Connection::open(&page).expect("the page listens");
-        let html = connection.send("GET", path, "").expect("an answer").body;
+        let html = daemon.admin("GET", path).body;
         assert!(html.contains(part), "{path}: {html}");
     }
 }
