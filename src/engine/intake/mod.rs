@@ -90,6 +90,12 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         active.rulebook.entrances.at(path).cloned()
     }
 
+    fn nearest_path(&self, path: &str) -> Option<String> {
+        let active = self.shared.active.load();
+        let nearest = active.rulebook.entrances.nearest(path);
+        nearest.map(str::to_owned)
+    }
+
     fn record_rejection(&self, request: RejectedRequest) {
         self.record_rejected_request(request);
     }

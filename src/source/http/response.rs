@@ -59,6 +59,16 @@ pub enum HttpError {
     Ingest(IngestError),
 }
 
+impl HttpError {
+    /// Whether no endpoint has the path.
+    pub fn is_unknown_path(&self) -> bool {
+        matches!(
+            self,
+            HttpError::NotFound | HttpError::Ingest(IngestError::UnknownSource)
+        )
+    }
+}
+
 pub fn accepted(response: &IngestResponse) -> Response {
     body(StatusCode::OK, &response.to_json())
 }
