@@ -86,7 +86,7 @@ impl Rejection {
         "sender_locked",
     ];
 
-    /// The value of the metric label `reason`, and of `check` in the log.
+    /// The value of the metric label `reason`, and of `reason` in the log.
     pub fn code(&self) -> &'static str {
         let index = match self {
             Rejection::Missing { .. } => 0,

@@ -281,5 +281,5 @@ fn sign_prints_no_token_and_takes_a_time() {
     let body = sandbox.read("event.json");
     let answer = daemon.request("POST", "/events/support", &headers, body.as_bytes());
     answer.expect_rejected(401, &[]);
-    daemon.expect_log(|line| line["check"] == "sender_stale");
+    daemon.expect_log(|line| line["reason"] == "sender_stale");
 }
