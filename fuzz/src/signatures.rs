@@ -111,6 +111,7 @@ fn check_signed(verifier: &Verifier, body: &[u8], now: Timestamp) {
     let target = SigningTarget {
         method: "POST",
         url: &url,
+        headers: &[],
         public_url: None,
     };
     let signed = verifier.sign(&target, body, now);

@@ -46,6 +46,7 @@ fn a_public_key_cannot_sign() {
     let target = SigningTarget {
         method: "POST",
         url: &"https://hooks.example.com/".parse().unwrap(),
+        headers: &[],
         public_url: None,
     };
     let signed = verifier.sign(&target, BODY, now());
@@ -184,6 +185,7 @@ fn a_public_url_is_signed_in_place_of_the_address() {
     let target = SigningTarget {
         method: "POST",
         url: &"http://127.0.0.1:8080/events/shop".parse().unwrap(),
+        headers: &[],
         public_url: Some("https://hooks.example.com"),
     };
     let signed = hubspot.sign(&target, BODY, now()).unwrap_or_default();
