@@ -119,8 +119,10 @@ impl<'p> Post<'p> {
         event: OutgoingEvent<'_>,
         out: &mut Output,
     ) -> Result<Exit, CommandError> {
+        let now = Timestamp::now();
+        let event = event.timed(now);
         let url = signer::url(&event, self.args.to.as_deref(), self.config)?;
-        let signed = self.signer.sign(&event, &url, Timestamp::now())?;
+        let signed = self.signer.sign(&event, &url, now)?;
         let OutgoingEvent {
             source,
             method,

@@ -69,6 +69,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
     };
     let now = Timestamp::now();
     let at = args.at.map_or(now, |at| at.from(now));
+    let event = event.timed(at);
     let url = signer::url(&event, args.to.as_deref(), &config)?;
     let request = Signer::new(&config).sign(&event, &url, at)?;
     let signed = SignResult {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::engine::sources;
@@ -12,6 +13,7 @@ use crate::report::error::CommandError;
 use crate::report::input::file::{InputPart, InputParts, file_name, open, parts, read_error};
 use crate::report::input::form;
 use crate::report::input::{ReadEventError, SourceSelection, event, invalid_json, location};
+use crate::source::signature::timed_body;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::sender_method::SenderMethod;
 use flowtrigger_core::config::source::EventSource;
@@ -63,6 +65,18 @@ impl<'c> OutgoingEvent<'c> {
             event.is_rewritten = true;
         }
         Ok(event)
+    }
+
+    /// With the time of signing in the body, if its sender writes it there.
+    pub fn timed(mut self, at: Timestamp) -> Self {
+        let verification = self.source.verification.as_ref();
+        let timed =
+            verification.and_then(|verification| timed_body(&verification.scheme, &self.body, at));
+        if let Some(body) = timed {
+            self.body = body;
+            self.is_rewritten = true;
+        }
+        self
     }
 
     /// The value of a header of the sample; the name is in lower case.

@@ -241,6 +241,7 @@ impl SignatureCandidates {
         SignatureCandidates {
             signatures: self.signatures.clone(),
             signed: vec![vec![SignedBytes::Body]],
+            received: self.received,
         }
     }
 }

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{Timestamp, Unit};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -219,6 +220,22 @@ fn called_url(target: &SigningTarget<'_>) -> String {
         }
         None => target.url.as_str().to_owned(),
     }
+}
+
+/// The body with the time of signing, if its sender writes it there and the body has one. An old sample could not be sent
+/// otherwise.
+pub fn timed_body(scheme: &Scheme, body: &[u8], at: Timestamp) -> Option<Vec<u8>> {
+    let Scheme::Signature(scheme) = scheme else {
+        return None;
+    };
+    let TimestampLocation::Body(key) = &scheme.stamp.as_ref()?.location else {
+        return None;
+    };
+    let mut body: Value = serde_json::from_slice(body).ok()?;
+    let time = body.get_mut(key)?;
+    let text = timestamp(scheme, at);
+    *time = text.parse().map_or(Value::String(text), Value::Number);
+    Some(body.to_string().into_bytes())
 }
 
 /// The time of signing as the sender writes it; empty if it writes none.
