@@ -144,7 +144,7 @@ pub fn status(http_error: &HttpError) -> StatusCode {
         | HttpError::UnknownLink
         | HttpError::Ingest(IngestError::UnknownSource) => StatusCode::NOT_FOUND,
         HttpError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-        HttpError::Media { .. } | HttpError::Form(FormFault::Json) => {
+        HttpError::Media { .. } | HttpError::Form(FormFault::Json | FormFault::Xml) => {
             StatusCode::UNSUPPORTED_MEDIA_TYPE
         }
         HttpError::TooLarge { .. } | HttpError::TooManyValues { .. } => {
