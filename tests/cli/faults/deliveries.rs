@@ -117,6 +117,49 @@ fn a_repeat_with_another_body_is_told_apart_and_rejected_requests_skip_no_number
 }
 
 #[test]
+fn a_path_that_finds_nothing_is_logged_once() {
+    let sandbox = desk();
+    let misspelt = "sources:
+  desk: { event_type: { path: kind }, key: tiket_id, time: [{ header: X-Time }, { path: at }], id: id }
+  shop: { event_type: order, key: order.id, time: at, id: id }
+";
+    sandbox.write("flowtrigger.yaml", misspelt);
+    let daemon = DaemonProcess::start(&sandbox);
+    for id in ["e1", "e2"] {
+        daemon.post("/events/desk", &event(id, "urgent").to_string());
+        daemon.post("/events/desk", &event(id, "calm").to_string());
+    }
+    // Later events may lack what an earlier one had, and a time that cannot be read has a warning of its own.
+    for body in [
+        json!({"id": 1, "order": {"id": 7}, "at": "soon"}),
+        json!({"id": 2}),
+    ] {
+        daemon.post("/events/shop", &body.to_string());
+    }
+    let is_about = |line: &Value| line["message"] == "a path of a source found nothing";
+    daemon.expect_log(|line| is_about(line) && line["keys"] == "time");
+    let log = daemon.log();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let paths: Vec<[Value; 3]> = lines
+        .filter(is_about)
+        .map(|line| ["source", "keys", "path"].map(|key| line[key].clone()))
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            [json!("desk"), json!("key"), json!("tiket_id")],
+            [
+                json!("desk"),
+                json!("time"),
+                json!("the header `x-time`, at")
+            ],
+        ]
+    );
+}
+
+#[test]
 fn mistaken_options_are_questioned() {
     let sandbox = desk().with_env("FLOWTRIGGER_SECRET_KEY", KEY);
     let signed = "  signed: { event_type: order, verify: bearer, secrets: KEY }\n";
