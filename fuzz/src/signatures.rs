@@ -2,7 +2,7 @@
 //! Random headers are rejected, correct signatures accepted.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use flowtrigger::source::signature::{RequestParts, SigningTarget, Verifier};
+use flowtrigger::source::signature::{RequestParts, SigningTarget, Verifier, timed_body};
 use flowtrigger_core::config::verification::preset::PRESETS;
 use flowtrigger_core::config::verification::signature::{Algorithm, TimestampLocation};
 use flowtrigger_core::config::verification::token::TokenLocation;
@@ -30,7 +30,8 @@ pub fn signatures(bytes: &[u8]) {
         for lines in [&lines[..], &[b"", b"1800000000", b"x"]] {
             check_unsigned(&verifier, &headers(&scheme, lines), body, now);
         }
-        check_signed(&verifier, body, now);
+        let timed = timed_body(&scheme, body, now);
+        check_signed(&verifier, timed.as_deref().unwrap_or(body), now);
     }
 }
 
@@ -76,7 +77,7 @@ fn headers(scheme: &Scheme, lines: &[&[u8]]) -> HeaderMap {
                 .iter()
                 .filter_map(|stamp| match &stamp.location {
                     TimestampLocation::Header(name) => Some(name.as_str()),
-                    TimestampLocation::Field(_) => None,
+                    TimestampLocation::Field(_) | TimestampLocation::Body(_) => None,
                 });
             let own = std::iter::once(scheme.header.as_str());
             own.chain(stamp).chain(["webhook-id"]).collect()
@@ -111,6 +112,7 @@ fn check_signed(verifier: &Verifier, body: &[u8], now: Timestamp) {
     let target = SigningTarget {
         method: "POST",
         url: &url,
+        headers: &[],
         public_url: None,
     };
     let signed = verifier.sign(&target, body, now);

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::num::NonZeroUsize;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
 
 use super::exit::Exit;
@@ -35,9 +35,24 @@ Requests are kept for 7 days, at most 50,000 accepted and 10,000 rejected ones, 
 and bodies. Of many equal ones most are only counted.
 Times are UTC. Exit codes: 0 success, 1 nothing was found.";
 
+fn after_help() -> String {
+    let mut lines = vec![String::new()];
+    for reason in REASONS {
+        let last = lines.last_mut().expect("a line");
+        match last.len() + reason.len() < MAX_LINE {
+            true => last.push_str(&format!(" {reason}")),
+            false => lines.push(format!(" {reason}")),
+        }
+    }
+    format!("{AFTER_HELP}\n\nReasons:\n {}", lines.join("\n "))
+}
+
+/// Characters of a line of the help.
+const MAX_LINE: usize = 90;
+
 /// List what senders posted and what became of it
 #[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = after_help())]
 pub struct Args {
     /// Requests to this source: an entry of `sources`, or its event_source.
     #[arg(long, value_name = "NAME")]
@@ -46,7 +61,8 @@ pub struct Args {
     #[arg(long, value_name = "CODE", value_parser = status)]
     status: Option<u16>,
     /// Requests that were rejected for this reason, as the metrics name it, or for one of several: unsound,sender_stale.
-    #[arg(long, value_name = "REASON", conflicts_with = "accepted", value_delimiter = ',', value_parser = PossibleValuesParser::new(REASONS), hide_possible_values = true)]
+    /// `sender_` may be left out.
+    #[arg(long, value_name = "REASON", conflicts_with = "accepted", value_delimiter = ',', value_parser = reasons(), hide_possible_values = true)]
     reason: Vec<String>,
     /// Only rejected requests.
     #[arg(long, conflicts_with = "accepted")]
@@ -70,6 +86,22 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
+
+/// The reasons, with their short names as aliases.
+fn reasons() -> impl TypedValueParser<Value = String> {
+    let reasons =
+        REASONS.map(|reason| PossibleValue::new(reason).aliases(reason.strip_prefix(SENDER)));
+    PossibleValuesParser::new(reasons).map(|word| {
+        let long = format!("{SENDER}{word}");
+        match REASONS.contains(&long.as_str()) {
+            true => long,
+            false => word,
+        }
+    })
+}
+
+/// How the reasons begin that are about the sender.
+const SENDER: &str = "sender_";
 
 fn status(text: &str) -> Result<u16, String> {
     let help = "write a status code of HTTP: 200, 400";

@@ -32,7 +32,9 @@ Examples:
   flowtrigger events ticket.PriorityChanged --sample | flowtrigger send -
 
 An event is signed as configured under `verify` of its source, with the first of the `secrets`.
-A file with several events is sent event by event.
+A file with several events is sent event by event. `$request` of an event is its request:
+  {\"$request\": {\"method\": \"PUT\", \"headers\": {\"x-team\": \"red\"}, \"query\": {\"ticket\": \"7\"}}, ...}
+With the content-type application/x-www-form-urlencoded in it, the event is sent as a form.
 
 Exit codes: 0 all were accepted, 1 one was rejected, 3 a secret is not set, 4 one is not an event (400, 413),
 5 the daemon does not answer or asks to send again later.";
@@ -117,17 +119,18 @@ impl<'p> Post<'p> {
         event: OutgoingEvent<'_>,
         out: &mut Output,
     ) -> Result<Exit, CommandError> {
+        let now = Timestamp::now();
+        let event = event.timed(now);
+        let url = signer::url(&event, self.args.to.as_deref(), self.config)?;
+        let signed = self.signer.sign(&event, &url, now)?;
         let OutgoingEvent {
             source,
+            method,
             body,
             headers: received,
-            query,
+            is_rewritten: _,
+            query: _,
         } = event;
-        let mut url = signer::url(source, self.args.to.as_deref(), self.config)?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&query);
-        }
-        let signed = self.signer.sign(source, &url, &body, Timestamp::now())?;
         if signed.is_none() {
             self.note_unsigned(&source.name)?;
         }
@@ -146,9 +149,7 @@ impl<'p> Post<'p> {
             let mut pairs = target.query_pairs_mut();
             pairs.append_pair(&token.name, token.value.expose());
         }
-        let posted = self
-            .poster
-            .post(source.method_to_send(), &target, &headers, body);
+        let posted = self.poster.post(method, &target, &headers, body);
         let posted = self
             .runtime
             .block_on(posted)

@@ -14,12 +14,12 @@ use crate::cli::options::{Format, GlobalOptions};
 use crate::report::error::CommandError;
 use crate::report::input::outgoing::{OutgoingEvent, SourceRouter};
 use crate::report::output::Output;
+use crate::report::render::escape::plain;
 use crate::report::render::message;
 use crate::report::time_argument::TimeArgument;
 use crate::source::signature::SignedRequest;
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::sender_method::SenderMethod;
-use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::config::verification::Scheme;
 use flowtrigger_core::config::verification::token::TokenLocation;
 use flowtrigger_core::secret::SecretSource;
@@ -31,7 +31,8 @@ Examples:
   flowtrigger sign --format json event.json | jq .headers
 
 The bytes of the file are signed as configured under `verify` of the source, with the first of its
-`secrets`. `flowtrigger send` signs and sends.
+`secrets`. A file with `$request` is signed as `flowtrigger send` sends it: with its method, headers and
+query, and the rest as the body.
 
 Exit codes: 3 a secret is not set, 4 the file is not an event and --source is absent.";
 
@@ -59,30 +60,21 @@ pub struct Args {
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
     let config = global.config()?;
     let router = SourceRouter::new(args.source.as_deref(), &config)?;
-    let OutgoingEvent {
-        source,
-        body,
-        headers: received,
-        query,
-    } = match router.whole_file(&args.file) {
+    let event = match router.whole_file(&args.file) {
         Ok(event) => event,
         Err(error) => {
             message::error_to_stderr(global.color, &error.message, error.help.as_deref())?;
             return Ok(Exit::BadEvent);
         }
     };
-    if !(received.is_empty() && query.is_empty()) {
-        let message = "the file has `$request`: headers and a query that a signed file cannot have";
-        let help = "`flowtrigger send` sends them as headers and query";
-        return Err(CommandError::usage(message).help(help));
-    }
     let now = Timestamp::now();
     let at = args.at.map_or(now, |at| at.from(now));
-    let url = signer::url(source, args.to.as_deref(), &config)?;
-    let request = Signer::new(&config).sign(source, &url, &body, at)?;
+    let event = event.timed(at);
+    let url = signer::url(&event, args.to.as_deref(), &config)?;
+    let request = Signer::new(&config).sign(&event, &url, at)?;
     let signed = SignResult {
-        source,
-        curl: curl(source, request.as_ref(), &url, &args.file, &config),
+        curl: curl(&event, request.as_ref(), &url, &args.file, &config),
+        event: &event,
         request: request.as_ref(),
         url,
     };
@@ -94,7 +86,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
 }
 
 struct SignResult<'s> {
-    source: &'s EventSource,
+    event: &'s OutgoingEvent<'s>,
     request: Option<&'s SignedRequest>,
     curl: String,
     url: Url,
@@ -102,6 +94,9 @@ struct SignResult<'s> {
 
 impl SignResult<'_> {
     fn text(&self, out: &mut Output) -> Result<(), CommandError> {
+        for (name, value) in own_headers(self.event, self.request) {
+            writeln!(out, "{}: {}", plain(name), plain(value))?;
+        }
         match self.request {
             Some(request) => {
                 for header in &request.headers {
@@ -114,22 +109,29 @@ impl SignResult<'_> {
             None => writeln!(
                 out,
                 "the source `{}` has no `verify`: it accepts any sender",
-                self.source.name
+                self.event.source.name
             )?,
         }
         Ok(writeln!(out, "\n{}", self.curl)?)
     }
 
     fn json(&self) -> Value {
+        let source = self.event.source;
+        let own = own_headers(self.event, self.request);
+        let own = own.map(|(name, value)| (name.to_owned(), value.into()));
         let headers = self.request.iter().flat_map(|request| &request.headers);
         let headers = headers.map(|h| (h.name.clone(), h.shown.clone().into()));
         let mut json = json!({
-            "source": self.source.name,
-            "verify": self.source.verification.as_ref().map(|v| v.scheme.as_str()),
+            "source": source.name,
+            "verify": source.verification.as_ref().map(|v| v.scheme.as_str()),
+            "method": self.event.method.as_str(),
             "url": self.url.as_str(),
-            "headers": headers.collect::<Map<String, Value>>(),
+            "headers": own.chain(headers).collect::<Map<String, Value>>(),
             "curl": self.curl,
         });
+        if self.event.is_rewritten {
+            json["body"] = String::from_utf8_lossy(&self.event.body).into();
+        }
         if let Some(token) = self.request.and_then(|request| request.query.as_ref()) {
             json["query"] = json!({ &token.name: token.shown });
         }
@@ -137,21 +139,39 @@ impl SignResult<'_> {
     }
 }
 
+/// The headers of the sample, without those that the signature has too.
+fn own_headers<'e>(
+    event: &'e OutgoingEvent<'_>,
+    request: Option<&'e SignedRequest>,
+) -> impl Iterator<Item = (&'e str, &'e str)> {
+    let is_signed = move |name: &str| {
+        let mut signed = request.iter().flat_map(|request| &request.headers);
+        signed.any(|header| header.name.eq_ignore_ascii_case(name))
+    };
+    let headers = event.headers.iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
+    headers.filter(move |(name, _)| !is_signed(name))
+}
+
 /// The same request as a curl command. The shell reads the token from its secret source.
 fn curl(
-    source: &EventSource,
+    event: &OutgoingEvent<'_>,
     request: Option<&SignedRequest>,
     url: &Url,
     file: &std::path::Path,
     config: &Config,
 ) -> String {
     let mut parts = vec![format!("curl {}", quoted(url.as_str()))];
-    match source.method_to_send() {
+    match event.method {
         SenderMethod::Post => {}
         other => parts.push(format!("-X {}", other.as_str())),
     }
-    parts.push("-H 'content-type: application/json'".into());
-    let verification = source.verification.as_ref();
+    if event.header("content-type").is_none() {
+        parts.push("-H 'content-type: application/json'".into());
+    }
+    let own = own_headers(event, request);
+    parts.extend(own.map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}")))));
+    let verification = event.source.verification.as_ref();
     let secret = verification.and_then(|verification| verification.secrets.first());
     let token = secret.map_or_else(String::new, |name| token(name, config));
     match verification.map(|verification| &verification.scheme) {
@@ -170,10 +190,11 @@ fn curl(
             );
         }
     }
-    parts.push(format!(
-        "--data-binary {}",
-        quoted(&format!("@{}", file.display()))
-    ));
+    let body = match event.is_rewritten {
+        true => String::from_utf8_lossy(&event.body).into_owned(),
+        false => format!("@{}", file.display()),
+    };
+    parts.push(format!("--data-binary {}", quoted(&body)));
     parts.join(" ")
 }
 

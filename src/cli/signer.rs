@@ -7,6 +7,7 @@ use url::Url;
 use crate::action::secret::MissingSecret;
 use crate::engine::{DEFAULT_ADDRESS, Endpoints};
 use crate::report::error::CommandError;
+use crate::report::input::outgoing::OutgoingEvent;
 use crate::source::signature::{SignedRequest, SigningTarget};
 use flowtrigger_core::config::Config;
 use flowtrigger_core::config::source::EventSource;
@@ -27,14 +28,14 @@ impl Signer {
         }
     }
 
-    /// Returns what to send to the URL with a body, or `None` if the source accepts any sender.
+    /// Returns what to send to the URL with an event, or `None` if the source accepts any sender.
     pub fn sign(
         &self,
-        source: &EventSource,
+        event: &OutgoingEvent<'_>,
         url: &Url,
-        body: &[u8],
         at: Timestamp,
     ) -> Result<Option<SignedRequest>, CommandError> {
+        let source = event.source;
         let Some(verification) = &source.verification else {
             return Ok(None);
         };
@@ -52,11 +53,12 @@ impl Signer {
         let known = self.endpoints.named(&source.name);
         let verifier = known.and_then(|known| known.verifier.as_ref());
         let target = SigningTarget {
-            method: source.method_to_send().as_str(),
+            method: event.method.as_str(),
             url,
+            headers: &event.headers,
             public_url: self.public_url.as_deref(),
         };
-        let signed = verifier.map(|verifier| verifier.sign(&target, body, at));
+        let signed = verifier.map(|verifier| verifier.sign(&target, &event.body, at));
         signed.transpose().map_err(|unusable| {
             let help = format!(
                 "the secret `{}` is the public key of the sender, which alone can sign; for tests, list the name of a private key of your own before it under `secrets`: `whsk_` and 32 random bytes in base64",
@@ -67,8 +69,24 @@ impl Signer {
     }
 }
 
-/// The URL for the events of a source: at `to`, or at the address of the daemon.
-pub fn url(source: &EventSource, to: Option<&str>, config: &Config) -> Result<Url, CommandError> {
+/// The URL for an event, with its query: at `to`, or at the address of the daemon.
+pub fn url(
+    event: &OutgoingEvent<'_>,
+    to: Option<&str>,
+    config: &Config,
+) -> Result<Url, CommandError> {
+    let mut url = source_url(event.source, to, config)?;
+    if !event.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&event.query);
+    }
+    Ok(url)
+}
+
+fn source_url(
+    source: &EventSource,
+    to: Option<&str>,
+    config: &Config,
+) -> Result<Url, CommandError> {
     let address = to.or(config.listen.address.as_deref());
     let address = address.unwrap_or(DEFAULT_ADDRESS);
     let scheme = match config.listen.tls {

@@ -12,6 +12,7 @@ use super::limits::rate_limit::RateLimiter;
 use super::link_key::LinkKey;
 use super::metrics::Metrics;
 use super::reloads::{ReloadActivity, Reloads};
+use super::rulebook::empty_paths::EmptyPaths;
 use super::runner::dispatcher::{SHARED_POLL, dispatch};
 use super::runner::lease_keeper::keep_lease;
 use super::runner::suspension_keeper::keep_suspensions;
@@ -70,6 +71,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             suspensions: Suspensions::default(),
             metrics: Metrics::default(),
             link_key: LinkKey::default(),
+            empty_paths: EmptyPaths::default(),
             since: options.clock.now(),
             options,
             active: ArcSwap::from_pointee(active),

@@ -16,6 +16,7 @@ use super::limits::rate_limit::RateLimiter;
 use super::link_key::LinkKey;
 use super::metrics::Metrics;
 use super::reloads::Reloads;
+use super::rulebook::empty_paths::EmptyPaths;
 use super::suspensions::Suspensions;
 use super::{EngineOptions, Rulebook};
 use crate::source::admin::{CertificateStatus, FailedReload};
@@ -32,6 +33,7 @@ pub(in crate::engine) struct EngineState<S, P> {
     pub suspensions: Suspensions,
     pub metrics: Metrics,
     pub link_key: LinkKey,
+    pub empty_paths: EmptyPaths,
     pub since: Timestamp,
     pub active: ArcSwap<ActiveRulebook>,
     /// The last reload, if it failed.

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::cursor::{Cursor, node_at};
+use super::cursor::{Cursor, TreeStep, node_at};
 use super::file_view::FileView;
+use super::flow_caller::caller_events;
 use super::workspace_root::FileRole;
 use crate::report::event_sample::TypeSample;
 use flowtrigger_core::document::{Node, Yaml};
@@ -44,7 +45,14 @@ impl<'v> KnownEvent<'v> {
                 Some(rule) => Self::of_rule(view, rule),
                 None => Self::default(),
             },
-            FileRole::Rules => Self::of_document(view, cursor, document),
+            FileRole::Rules => match cursor.path.as_slice() {
+                [TreeStep::Key(section), TreeStep::Key(flow), _, ..]
+                    if section == "flows" && !names_events(document) =>
+                {
+                    Self::of_callers(view, flow)
+                }
+                _ => Self::of_document(view, cursor, document),
+            },
         }
     }
 
@@ -85,6 +93,19 @@ impl<'v> KnownEvent<'v> {
         Self { types }
     }
 
+    /// The events of all rules that execute a flow.
+    fn of_callers(view: &'v FileView<'_>, flow: &str) -> Self {
+        let mut types: Vec<&EventType> = Vec::new();
+        for caller in caller_events(view, flow) {
+            for known in Self::named(view, caller.source.as_deref(), &caller.types).types {
+                if !types.iter().any(|other| std::ptr::eq(*other, known)) {
+                    types.push(known);
+                }
+            }
+        }
+        Self { types }
+    }
+
     fn of_rule(view: &'v FileView<'_>, rule: &Rule) -> Self {
         let names = rule.event_types.iter().map(|pattern| pattern.text());
         let names: Vec<String> = names.collect();
@@ -121,6 +142,11 @@ impl<'v> KnownEvent<'v> {
         });
         decoded.collect()
     }
+}
+
+/// Whether a document is a rule, which names its events.
+fn names_events(document: Option<&Node>) -> bool {
+    document.is_some_and(|document| document.get("event_type").is_some())
 }
 
 /// The value that a path has in the first sample that has one, as JSON.
@@ -169,7 +195,7 @@ pub fn rule_of_test<'v>(
 }
 
 /// A text, or a list of texts.
-fn texts(node: &Node) -> Vec<String> {
+pub fn texts(node: &Node) -> Vec<String> {
     match &node.value {
         Yaml::Text(text) => vec![text.clone()],
         Yaml::List(items) => items.iter().filter_map(Node::scalar_text).collect(),

@@ -10,6 +10,7 @@ mod definition;
 mod document_symbol;
 mod file_uri;
 mod file_view;
+mod flow_caller;
 mod full_check;
 mod hover;
 mod inlay_hint;

@@ -31,6 +31,11 @@ pub trait Ingest: Send + Sync + 'static {
     /// The endpoint at a path, if there is one.
     fn endpoint(&self, path: &str) -> Option<Endpoint>;
 
+    /// The configured path that a path without an endpoint probably means. For the log, never for the sender.
+    fn nearest_path(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     /// Counts a request that was not accepted, and keeps what is known about it.
     fn record_rejection(&self, request: RejectedRequest);
 

@@ -38,6 +38,31 @@ fn two_folders_are_compared_rule_by_rule() {
     output.expect_stdout(0, &["0 rules changed, 2 unchanged"]);
 }
 
+/// A long step is reduced to the part that differs.
+#[test]
+fn both_sides_of_a_changed_step_show_the_difference() {
+    let sandbox = sandbox();
+    let text = "A customer with a contract waits for more than the time that was agreed upon: ";
+    let step = |end: &str| {
+        let step = format!("flow: [{{ name: tell, shell: 'echo \"{text}{end}\"' }}]");
+        OLD.replace("flow: [{ succeed: paged }]", &step)
+    };
+    sandbox.write("old/page.yaml", step("call the team"));
+    sandbox.write("new/page.yaml", step("page the team"));
+    sandbox.run(&["diff", "old", "new"]).expect_stdout(
+        1,
+        &["`flow.tell.shell` was \"…at was agreed upon: call the team\\\"\", is \"…at was agreed upon: page the team\\\"\""],
+    );
+}
+
+#[test]
+fn a_folder_that_does_not_exist_is_named_without_an_option() {
+    let sandbox = sandbox();
+    let output = sandbox.run(&["diff", "nowhere", "new"]);
+    output.expect_stderr(3, &["`nowhere` does not exist", "name another path\n"]);
+    assert!(!output.stderr.contains("--rules"), "{output:?}");
+}
+
 /// The event of a difference can be given to `dry-run`.
 #[test]
 fn the_payload_of_a_difference_matches_in_a_dry_run() {

@@ -11,7 +11,8 @@
 #[doc(hidden)]
 pub mod analysis;
 pub mod api;
-pub(crate) mod bundle;
+#[doc(hidden)]
+pub mod bundle;
 #[doc(hidden)]
 pub mod compile;
 #[doc(hidden)]

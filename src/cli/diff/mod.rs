@@ -1,5 +1,6 @@
 //! `diff`: compares two versions of rules: which events each rule matches before and after, and what it does.
 
+mod changed_part;
 mod git;
 mod text;
 

@@ -2,15 +2,12 @@
 
 use std::io::{self, Write};
 
-use serde_json::Value;
-
+use crate::cli::diff::changed_part::{ChangedPart, changed_parts};
 use crate::engine::Rulebook;
 use crate::report::output::Output;
 use crate::report::render::diagnostics::number;
 use crate::report::render::escape::plain;
 use flowtrigger_core::analysis::comparison::{RuleChange, RuleDifference};
-use flowtrigger_core::analysis::findings::ChangedEffect;
-use flowtrigger_core::language::operator::format_value;
 
 /// Prints every rule that differs, and a summary.
 pub fn print(
@@ -59,25 +56,25 @@ fn print_rule(out: &mut Output, of: &RuleDifference, books: [&Rulebook; 2]) -> i
             writeln!(out, "  {}", plain(&why.to_string()))?;
         }
         for effect in effects {
-            writeln!(out, "  {}", plain(&effect_line(effect)))?;
+            let (parts, more) = changed_parts(effect);
+            for part in &parts {
+                writeln!(out, "  {}", plain(&effect_line(part)))?;
+            }
+            if more > 0 {
+                let key = plain(&effect.key);
+                writeln!(out, "  `{key}` differs in {} more", number(more, "part"))?;
+            }
         }
     }
     writeln!(out)
 }
 
-fn effect_line(effect: &ChangedEffect) -> String {
-    let value = |value: &Value| format_value(value);
-    match (&effect.before, &effect.after) {
-        (Some(before), Some(after)) => {
-            format!(
-                "`{}` was {}, is {}",
-                effect.key,
-                value(before),
-                value(after)
-            )
-        }
-        (Some(before), None) => format!("`{}` was {}, is removed", effect.key, value(before)),
-        (None, Some(after)) => format!("`{}` is added: {}", effect.key, value(after)),
-        (None, None) => format!("`{}` changed", effect.key),
+fn effect_line(part: &ChangedPart) -> String {
+    let path = &part.path;
+    match (&part.before, &part.after) {
+        (Some(before), Some(after)) => format!("`{path}` was {before}, is {after}"),
+        (Some(before), None) => format!("`{path}` was {before}, is removed"),
+        (None, Some(after)) => format!("`{path}` is added: {after}"),
+        (None, None) => format!("`{path}` changed"),
     }
 }

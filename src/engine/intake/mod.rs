@@ -90,6 +90,12 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         active.rulebook.entrances.at(path).cloned()
     }
 
+    fn nearest_path(&self, path: &str) -> Option<String> {
+        let active = self.shared.active.load();
+        let nearest = active.rulebook.entrances.nearest(path);
+        nearest.map(str::to_owned)
+    }
+
     fn record_rejection(&self, request: RejectedRequest) {
         self.record_rejected_request(request);
     }
@@ -193,7 +199,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 let archived = self
                     .archive_delivered(&active, &brief, event, incoming())
                     .await;
-                return archived.map_err(rejected).map(|()| unmatched(*brief));
+                archived.map_err(rejected)?;
+                self.shared.empty_paths.record(entrance, &brief);
+                return Ok(unmatched(*brief));
             }
             Some(ByteMatch::Matched(event)) => {
                 if delivery.values.is_none() && request_values::is_in(&event.event.raw) {
@@ -217,6 +225,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
             .submit_with(Arc::clone(&active), events, Some(context))
             .await;
         let submitted = submitted.map_err(rejected)?;
+        for event in &submitted {
+            self.shared.empty_paths.record(entrance, &event.event);
+        }
         let answers = submitted.iter().map(|event| answer(event, entrance));
         let mut answers: Vec<AcceptedEvent> = answers.collect();
         Ok(match (array, answers.len()) {

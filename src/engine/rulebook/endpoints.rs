@@ -18,6 +18,7 @@ use flowtrigger_core::config::Config;
 use flowtrigger_core::config::handshake::Handshake;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::config::verification::{Scheme, Verification};
+use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::secret::SecretSource;
 
 /// The endpoints by path. Clones share the secrets.
@@ -30,6 +31,13 @@ pub struct WeakSecret {
     pub source: String,
     pub secret: String,
     pub what: &'static str,
+}
+
+/// Longer paths are compared with none, so that a request costs little.
+const MAX_COMPARED_PATH: usize = 200;
+
+fn segments(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
 }
 
 /// Prints the paths only, never a secret.
@@ -90,6 +98,33 @@ impl Endpoints {
 
     pub fn at(&self, path: &str) -> Option<&Endpoint> {
         self.0.get(path)
+    }
+
+    /// The configured path that a path without an endpoint probably means: the same in other letters or with another
+    /// beginning, or with a misspelt end.
+    pub fn nearest(&self, path: &str) -> Option<&str> {
+        if path.len() > MAX_COMPARED_PATH {
+            return None;
+        }
+        let sent: Vec<String> = segments(path).map(str::to_lowercase).collect();
+        let end = sent.last()?;
+        let paths = || self.0.keys().map(String::as_str);
+        let is_same = |path: &&str| {
+            segments(path)
+                .map(str::to_lowercase)
+                .eq(sent.iter().cloned())
+        };
+        if let Some(same) = paths().find(is_same) {
+            return Some(same);
+        }
+        let ends = paths().filter_map(|path| segments(path).next_back());
+        let nearest = nearest(end, ends)?;
+        let mut meant = paths().filter(|path| segments(path).next_back() == Some(nearest));
+        // Of several paths with this end, none is more likely.
+        match (meant.next(), meant.next()) {
+            (Some(path), None) => Some(path),
+            _ => None,
+        }
     }
 
     /// The endpoint of a source.

@@ -159,7 +159,7 @@ impl RuleFolderError {
                 path,
                 Code::Unreadable,
                 format!("`{}` does not exist", path.display()),
-                "create it and add a rule file, or choose another path with `--rules`",
+                "create it and add a rule file, or name another path",
             ),
             RuleFolderError::Unreadable(path, error) => (
                 path,

@@ -3,6 +3,7 @@
 
 pub mod changes;
 pub mod connection_tls;
+pub mod empty_paths;
 pub mod endpoints;
 pub mod fingerprint;
 mod folder;

@@ -87,7 +87,7 @@ fn steps_of_test(site: &CompletionSite<'_>) -> Vec<String> {
 }
 
 /// The keys that the mapping at the cursor has already.
-fn present_keys(site: &CompletionSite<'_>) -> Vec<String> {
+pub fn present_keys(site: &CompletionSite<'_>) -> Vec<String> {
     let document = site.document.as_ref();
     let mapping = document.and_then(|document| node_at(document, &site.cursor.path));
     let entries = mapping.and_then(Node::as_map).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Completes keys, fields, operators, values, names and templates at a cursor.
 
+mod bundle;
 mod keys;
 mod names;
 mod template;
@@ -126,6 +127,9 @@ pub fn items(view: &FileView<'_>, position: Position) -> CompletionList {
             template::propose(&site, template, &mut proposals);
         }
         (None, CursorRole::Comment) => {}
+        (None, CursorRole::KeyOrValue | CursorRole::Value) if bundle::is_in_bundle(&site) => {
+            bundle::propose(&site, &mut proposals);
+        }
         (None, CursorRole::Value) => values::propose(&site, &mut proposals),
         (None, CursorRole::KeyOrValue) => {
             keys::propose(&site, &mut proposals);

@@ -1,6 +1,7 @@
 //! Finds where a cursor is in a document: the keys around it, and whether it is at a key, a value or in a template.
 //! It reads only the text before the cursor, so that half-written documents are understood too.
 
+mod closing;
 mod scanner;
 
 use std::ops::Range;
@@ -96,7 +97,7 @@ impl Cursor {
         self.path.iter().filter_map(TreeStep::key).collect()
     }
 
-    /// The document around the cursor, if it can be read, else without the line of the cursor.
+    /// The document around the cursor, if it can be read, else without the line of the cursor, else what is before it.
     pub fn document_node(&self, text: &str) -> Option<Node> {
         let whole = &text[self.document.clone()];
         if let Some(node) = read(whole) {
@@ -106,7 +107,9 @@ impl Cursor {
         let line_start = line_start.max(self.document.start) - self.document.start;
         let rest = whole[line_start..].find('\n');
         let line_end = rest.map_or(whole.len(), |end| line_start + end);
-        read(&[&whole[..line_start], &whole[line_end..]].concat())
+        let without_line = read(&[&whole[..line_start], &whole[line_end..]].concat());
+        let before = &text[self.document.start..self.token.start];
+        without_line.or_else(|| read(&closing::closed(before)))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod described;
 mod file;
+mod form;
 mod items;
 pub mod outgoing;
 mod request_id;

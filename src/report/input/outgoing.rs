@@ -5,13 +5,17 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::engine::sources;
 use crate::report::error::CommandError;
 use crate::report::input::file::{InputPart, InputParts, file_name, open, parts, read_error};
+use crate::report::input::form;
 use crate::report::input::{ReadEventError, SourceSelection, event, invalid_json, location};
+use crate::source::signature::timed_body;
 use flowtrigger_core::config::Config;
+use flowtrigger_core::config::sender_method::SenderMethod;
 use flowtrigger_core::config::source::EventSource;
 use flowtrigger_core::event::json::parse::ParsedJson;
 use flowtrigger_core::event::json::split::parse_many;
@@ -20,7 +24,10 @@ use flowtrigger_core::event::request_values;
 /// One event, ready to be posted.
 pub struct OutgoingEvent<'c> {
     pub source: &'c EventSource,
+    pub method: SenderMethod,
     pub body: Vec<u8>,
+    /// Whether the body has other bytes than the input.
+    pub is_rewritten: bool,
     /// Headers and values of the query that the event was received with, from its `$request`.
     pub headers: Vec<(String, String)>,
     pub query: Vec<(String, String)>,
@@ -28,26 +35,67 @@ pub struct OutgoingEvent<'c> {
 
 impl<'c> OutgoingEvent<'c> {
     /// A body as it is, but for `$request`, which becomes a part of the request again.
-    fn new(source: &'c EventSource, body: Vec<u8>) -> Self {
+    fn new(source: &'c EventSource, body: Vec<u8>) -> Result<Self, ReadEventError> {
         let mut event = Self {
             source,
+            method: source.method_to_send(),
             body,
+            is_rewritten: false,
             headers: Vec::new(),
             query: Vec::new(),
         };
         if !has_request_key(&event.body) {
-            return event;
+            return Ok(event);
         }
         let Ok(mut value) = serde_json::from_slice::<Value>(&event.body) else {
-            return event;
+            return Ok(event);
         };
         if let Some(request) = request_values::taken_from(&mut value) {
-            event.body = value.to_string().into_bytes();
             event.headers = texts(request.get(request_values::HEADERS));
             event.query = texts(request.get(request_values::QUERY));
+            if let Some(method) = request.get(request_values::METHOD) {
+                event.method = sent_method(method)?;
+            }
+            let media = event.header("content-type");
+            let is_form = media.is_some_and(form::is_url_encoded);
+            event.body = match is_form {
+                true => form::url_encoded(&value).into_bytes(),
+                false => value.to_string().into_bytes(),
+            };
+            event.is_rewritten = true;
         }
-        event
+        Ok(event)
     }
+
+    /// With the time of signing in the body, if its sender writes it there.
+    pub fn timed(mut self, at: Timestamp) -> Self {
+        let verification = self.source.verification.as_ref();
+        let timed =
+            verification.and_then(|verification| timed_body(&verification.scheme, &self.body, at));
+        if let Some(body) = timed {
+            self.body = body;
+            self.is_rewritten = true;
+        }
+        self
+    }
+
+    /// The value of a header of the sample; the name is in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some(value)
+    }
+}
+
+fn sent_method(value: &Value) -> Result<SenderMethod, ReadEventError> {
+    let known = value.as_str().and_then(SenderMethod::named);
+    known.ok_or_else(|| {
+        let names = SenderMethod::ALL.map(SenderMethod::as_str).join(", ");
+        ReadEventError {
+            message: format!("`$request.method` is {value}, and senders use {names}"),
+            help: Some("write one of them, or leave it out for the method of the source".into()),
+        }
+    })
 }
 
 /// Whether the text may have the key; a body without it is sent as it is.
@@ -123,7 +171,7 @@ impl<'c> SourceRouter<'c> {
         let read = open(file)?.read_to_end(&mut body);
         read.map_err(|error| read_error(&error))?;
         if let Some(source) = self.named {
-            return Ok(OutgoingEvent::new(source, body));
+            return OutgoingEvent::new(source, body);
         }
         let mut items = parse_many(&body);
         match (items.pop(), items.len()) {
@@ -157,7 +205,7 @@ impl<'c> SourceRouter<'c> {
                 .source,
             )?,
         };
-        Ok(OutgoingEvent::new(source, body))
+        OutgoingEvent::new(source, body)
     }
 
     /// The one configured source that accepts the events of a built-in source.

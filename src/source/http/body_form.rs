@@ -16,6 +16,12 @@ const MAX_BOUNDARY: usize = 70;
 /// The field in which GitHub and Slack send their JSON.
 const PAYLOAD: &str = "payload";
 
+macro_rules! xml_help {
+    () => {
+        "XML is not read; let the sender use JSON or a form, or convert it on the way"
+    };
+}
+
 /// How a body is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BodyForm {
@@ -32,6 +38,8 @@ pub enum FormFault {
     TooManyFields,
     /// The body is JSON, which programs such as curl send as a form unless they are told otherwise.
     Json,
+    /// The body is XML, whatever its `Content-Type` names.
+    Xml,
     /// A name or a value of a part is not UTF-8.
     NotText,
     /// A part has no name, a file, or another encoding, or the end is missing.
@@ -45,6 +53,7 @@ impl FormFault {
             FormFault::Json => {
                 "unsupported Content-Type: the body is JSON, not a form; send `application/json` (with curl: -H 'content-type: application/json')"
             }
+            FormFault::Xml => concat!("the body is XML: ", xml_help!()),
             FormFault::NotText => "a field of the form is not UTF-8",
             FormFault::Multipart(why) => why,
         }
@@ -72,7 +81,7 @@ impl BodyForm {
             .ok_or_else(|| HttpError::Media {
                 header: "Content-Type",
                 expected: match media.is_some_and(is_xml) {
-                    true => "XML is not read; let the sender use JSON or a form, or convert it on the way",
+                    true => xml_help!(),
                     false => "send `application/json` (with curl: -H 'content-type: application/json'), a form, or JSON as `text/plain`",
                 },
             })
@@ -93,6 +102,9 @@ impl BodyForm {
 
     /// The body as JSON. A form with `payload` alone is the JSON in it.
     pub fn json<'b>(&self, body: &'b [u8]) -> Result<Cow<'b, [u8]>, FormFault> {
+        if !matches!(self, BodyForm::Multipart(_)) && begins_as_xml(body) {
+            return Err(FormFault::Xml);
+        }
         let fields = match self {
             BodyForm::Json => return Ok(Cow::Borrowed(body)),
             BodyForm::UrlEncoded => url_encoded(body)?,
@@ -106,6 +118,12 @@ impl BodyForm {
         }
         Ok(Cow::Owned(object(fields).to_string().into_bytes()))
     }
+}
+
+/// Neither JSON nor an encoded form begins with this character.
+fn begins_as_xml(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    body.trim_ascii_start().starts_with(b"<")
 }
 
 fn is_xml(media: &str) -> bool {

@@ -147,6 +147,11 @@ async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
             .ingest
             .endpoint(&decoded(&path))
             .map(|endpoint| endpoint.source);
+        if error.is_unknown_path()
+            && let Some(meant) = state.ingest.nearest_path(&decoded(&path))
+        {
+            rejected.detail = format!("{}; did you mean `{meant}`?", rejected.detail);
+        }
         state.record(rejected);
         let page = form.and_then(|form| answers::error_page(&error, form));
         page.unwrap_or_else(|| response::http_error(&error))

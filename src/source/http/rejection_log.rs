@@ -83,8 +83,8 @@ impl RejectionLog {
         let secrets = secret_names(check);
         let help = help(check, rejection, body);
         let omitted = (omitted > 0).then_some(omitted);
-        let check = rejection.code();
-        warn!(%source, address, check, secrets, help = help.as_str(), omitted, "request rejected: {rejection}");
+        let reason = rejection.code();
+        warn!(%source, address, reason, secrets, help = help.as_str(), omitted, "request rejected: {rejection}");
         help
     }
 

@@ -88,7 +88,7 @@ fn code(error: &HttpError) -> &'static str {
         HttpError::Media { .. } => "media_type",
         HttpError::TooLarge { .. } => "too_large",
         HttpError::TooManyValues { .. } => "too_many_values",
-        HttpError::Form(FormFault::Json) => "media_type",
+        HttpError::Form(FormFault::Json | FormFault::Xml) => "media_type",
         HttpError::Form(_) => "invalid_form",
         HttpError::Handshake(_) => "handshake",
         HttpError::WebPage(sign) => sign.code(),

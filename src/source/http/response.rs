@@ -59,6 +59,16 @@ pub enum HttpError {
     Ingest(IngestError),
 }
 
+impl HttpError {
+    /// Whether no endpoint has the path.
+    pub fn is_unknown_path(&self) -> bool {
+        matches!(
+            self,
+            HttpError::NotFound | HttpError::Ingest(IngestError::UnknownSource)
+        )
+    }
+}
+
 pub fn accepted(response: &IngestResponse) -> Response {
     body(StatusCode::OK, &response.to_json())
 }
@@ -134,7 +144,7 @@ pub fn status(http_error: &HttpError) -> StatusCode {
         | HttpError::UnknownLink
         | HttpError::Ingest(IngestError::UnknownSource) => StatusCode::NOT_FOUND,
         HttpError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-        HttpError::Media { .. } | HttpError::Form(FormFault::Json) => {
+        HttpError::Media { .. } | HttpError::Form(FormFault::Json | FormFault::Xml) => {
             StatusCode::UNSUPPORTED_MEDIA_TYPE
         }
         HttpError::TooLarge { .. } | HttpError::TooManyValues { .. } => {

@@ -44,14 +44,19 @@ impl SignatureCandidates {
             Some(stamp) => {
                 let (signed_at, header) = match &stamp.location {
                     TimestampLocation::Header(name) => {
-                        (single_value(request.headers, name)?.as_bytes(), name)
+                        (single_value(request.headers, name)?.as_bytes(), Some(name))
                     }
                     TimestampLocation::Field(name) => {
                         let value = field(&parts, name).map_err(malformed)?;
-                        (value, &scheme.header)
+                        (value, Some(&scheme.header))
                     }
+                    // Checked with the body.
+                    TimestampLocation::Body(_) => (b"".as_slice(), None),
                 };
-                timestamp::check(stamp, signed_at, header, now)?;
+                if let Some(header) = header {
+                    let field = RequestField::Header(header.clone());
+                    timestamp::check(stamp, signed_at, field, now)?;
+                }
                 signed_at
             }
             None => b"",
@@ -69,6 +74,7 @@ impl SignatureCandidates {
         Ok(Self {
             signatures,
             signed: signed.collect::<Result<_, _>>()?,
+            received: now,
         })
     }
 }

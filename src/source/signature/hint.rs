@@ -1,7 +1,10 @@
 //! Finds the likely mistake behind a wrong signature, and weak secrets, for the log.
 //! A hint never changes the verdict on a request and is never sent to the sender.
 
+use std::cmp::Reverse;
+
 use axum::http::HeaderMap;
+use axum::http::header::USER_AGENT;
 
 use super::mac::{Mac, decode_secret};
 use super::signing_key::SigningKey;
@@ -52,29 +55,74 @@ impl Verifier {
     }
 }
 
-/// A scheme other than `expected` whose header a request has. Some senders share a header: the one with the most of its
-/// other headers in the request is chosen.
+/// A scheme other than `expected` whose header a request has. `None` if several senders use that header, and the other
+/// headers of the request do not say which of them it is.
 pub fn other_scheme(headers: &HeaderMap, expected: &str) -> Option<&'static str> {
     let others = PRESETS
         .iter()
         .filter(|preset| preset.name != expected && headers.contains_key(preset.header()));
-    // `max_by_key` returns the last of several: reversed, that is the first row of the table.
-    let other = others
-        .rev()
-        .max_by_key(|preset| other_headers(preset, headers));
-    let is_bearer = expected != "bearer" && headers.contains_key("authorization");
-    let bearer = is_bearer.then_some("bearer");
-    other.map(|preset| preset.name).or(bearer)
+    let others: Vec<&Preset> = others.collect();
+    let other = match *others.as_slice() {
+        [] => {
+            return (expected != "bearer" && headers.contains_key("authorization"))
+                .then_some("bearer");
+        }
+        [only] if differs_in_form(only, expected) => only,
+        _ => {
+            sender(headers).filter(|sender| others.iter().any(|other| other.name == sender.name))?
+        }
+    };
+    Some(other.name)
 }
 
-/// How many of the headers with the event type and the delivery id of a sender a request has.
-fn other_headers(preset: &Preset, headers: &HeaderMap) -> usize {
+/// Whether a request with the header of `preset` can be recognised as not one of `expected`: both can have that header.
+fn differs_in_form(preset: &Preset, expected: &str) -> bool {
+    Preset::named(expected).is_none_or(|expected| {
+        preset.header() != expected.header() || preset.has_window() != expected.has_window()
+    })
+}
+
+/// How `User-Agent` begins for senders that share a header with others.
+const USER_AGENTS: [(&str, &str); 3] = [
+    ("github", "GitHub-Hookshot/"),
+    ("jira", "Atlassian Webhook HTTP Client"),
+    ("meta", "facebookexternalua"),
+];
+
+/// The sender that the headers beside the signature name. GitHub also sends `X-Hub-Signature`, the header of others.
+fn sender(headers: &HeaderMap) -> Option<&'static Preset> {
+    let named = |preset: &&Preset| own_headers(preset, headers).0 > 0;
+    let best = PRESETS
+        .iter()
+        .filter(named)
+        .max_by_key(|preset| rank(preset, headers))?;
+    let equal = PRESETS
+        .iter()
+        .filter(|preset| rank(preset, headers) == rank(best, headers));
+    (equal.count() == 1).then_some(best)
+}
+
+/// Of two senders with equally many headers, the one that lacks fewer of its own ranks higher.
+fn rank(preset: &Preset, headers: &HeaderMap) -> (usize, Reverse<usize>) {
+    let (present, absent) = own_headers(preset, headers);
+    (present, Reverse(absent))
+}
+
+/// How many of a sender's headers with event type, delivery id and program a request has, and how many of the first two
+/// it lacks.
+fn own_headers(preset: &Preset, headers: &HeaderMap) -> (usize, usize) {
     let event_type = match preset.event_type {
         Some(EventTypeLocation::Header(header)) => Some(header),
         Some(EventTypeLocation::Body(_)) | None => None,
     };
     let own = preset.delivery_id.into_iter().chain(event_type);
-    own.filter(|header| headers.contains_key(*header)).count()
+    let (present, absent): (Vec<&str>, Vec<&str>) =
+        own.partition(|header| headers.contains_key(*header));
+    let agent = headers.get(USER_AGENT);
+    let agent = agent.and_then(|agent| agent.to_str().ok()).unwrap_or("");
+    let is_agent = |(name, start): &&(&str, &str)| *name == preset.name && agent.starts_with(start);
+    let agents = USER_AGENTS.iter().filter(is_agent).count();
+    (present.len() + agents, absent.len())
 }
 
 /// Shorter secrets can be guessed.
@@ -193,6 +241,7 @@ impl SignatureCandidates {
         SignatureCandidates {
             signatures: self.signatures.clone(),
             signed: vec![vec![SignedBytes::Body]],
+            received: self.received,
         }
     }
 }

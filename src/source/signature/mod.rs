@@ -25,7 +25,9 @@ use signing_key::SigningKey;
 pub use hint::MIN_SECRET_CHARS;
 pub use rejection::{HeaderFault, Rejection, RequestField};
 pub use request_parts::RequestParts;
-pub use sign::{SignedHeader, SignedQuery, SignedRequest, SigningTarget, UnusableForSigning};
+pub use sign::{
+    SignedHeader, SignedQuery, SignedRequest, SigningTarget, UnusableForSigning, timed_body,
+};
 pub use signing_key::hmac_sha256_hex;
 pub use token::TokenDigest;
 
@@ -70,6 +72,8 @@ pub struct SignatureCandidates {
     signatures: Vec<Vec<u8>>,
     /// More than one variant if the URL that the sender called is not known for certain.
     signed: Vec<Vec<SignedBytes>>,
+    /// When the headers were checked.
+    received: Timestamp,
 }
 
 /// One part of the signed bytes.
@@ -169,7 +173,10 @@ impl Verifier {
                 | matches!(&key.material, KeyMaterial::Signature(key) if candidates.matches(key, body))
         });
         match (matches, self.test_key()) {
-            (true, _) => Ok(()),
+            (true, _) => match self.signature().and_then(|scheme| scheme.stamp.as_ref()) {
+                Some(stamp) => timestamp::check_body(stamp, body, candidates.received),
+                None => Ok(()),
+            },
             (false, Some(test)) if candidates.matches(&test, body) => Err(Rejection::TestSecret),
             (false, _) => Err(Rejection::WrongSignature),
         }

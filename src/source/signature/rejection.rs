@@ -46,6 +46,8 @@ pub enum RequestField {
     Header(String),
     /// A parameter of the query, by its name.
     Query(String),
+    /// A key of the body.
+    Body(String),
 }
 
 /// What is wrong with a header or a parameter.
@@ -86,7 +88,7 @@ impl Rejection {
         "sender_locked",
     ];
 
-    /// The value of the metric label `reason`, and of `check` in the log.
+    /// The value of the metric label `reason`, and of `reason` in the log.
     pub fn code(&self) -> &'static str {
         let index = match self {
             Rejection::Missing { .. } => 0,
@@ -119,7 +121,7 @@ impl Rejection {
             ),
             Rejection::Missing {
                 other_scheme: None,
-                field: RequestField::Header(_),
+                field: RequestField::Header(_) | RequestField::Body(_),
             } => "configure the sender to sign its requests, and check that `verify` names its scheme and that a proxy forwards its headers; otherwise an unknown sender uses this URL".into(),
             Rejection::Repeated { .. } => {
                 "check whether a proxy adds a header that the sender already sets".into()
@@ -170,6 +172,7 @@ impl fmt::Display for RequestField {
         match self {
             RequestField::Header(name) => write!(f, "header `{name}`"),
             RequestField::Query(name) => write!(f, "query parameter `{name}`"),
+            RequestField::Body(key) => write!(f, "`{key}` in the body"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{Timestamp, Unit};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -22,6 +23,8 @@ pub struct SigningTarget<'t> {
     /// In upper case.
     pub method: &'t str,
     pub url: &'t Url,
+    /// Other headers of the request; those that are signed keep their values.
+    pub headers: &'t [(String, String)],
     /// The address under which the receiver is known, if it is not that of the URL.
     pub public_url: Option<&'t str>,
 }
@@ -159,7 +162,7 @@ fn signature(
             add_header(name, signed_at.clone(), &mut headers);
         }
         if let SignedPart::Header(name) = part {
-            add_header(name, message_id(body, at), &mut headers);
+            add_header(name, signed_header(name, target, body, at), &mut headers);
         }
         parts.push(signed_part(part, target, body, at, &signed_at));
     }
@@ -198,7 +201,7 @@ fn signed_part(
         SignedPart::Body => body.to_vec(),
         SignedPart::TrimmedBody => body.trim_ascii().to_vec(),
         SignedPart::Timestamp => signed_at.as_bytes().to_vec(),
-        SignedPart::Header(_) => message_id(body, at).into_bytes(),
+        SignedPart::Header(name) => signed_header(name, target, body, at).into_bytes(),
         SignedPart::Method => target.method.as_bytes().to_vec(),
         SignedPart::Path => target.url.path().as_bytes().to_vec(),
         SignedPart::Query => target.url.query().unwrap_or_default().as_bytes().to_vec(),
@@ -219,6 +222,22 @@ fn called_url(target: &SigningTarget<'_>) -> String {
     }
 }
 
+/// The body with the time of signing, if its sender writes it there and the body has one. An old sample could not be sent
+/// otherwise.
+pub fn timed_body(scheme: &Scheme, body: &[u8], at: Timestamp) -> Option<Vec<u8>> {
+    let Scheme::Signature(scheme) = scheme else {
+        return None;
+    };
+    let TimestampLocation::Body(key) = &scheme.stamp.as_ref()?.location else {
+        return None;
+    };
+    let mut body: Value = serde_json::from_slice(body).ok()?;
+    let time = body.get_mut(key)?;
+    let text = timestamp(scheme, at);
+    *time = text.parse().map_or(Value::String(text), Value::Number);
+    Some(body.to_string().into_bytes())
+}
+
 /// The time of signing as the sender writes it; empty if it writes none.
 fn timestamp(scheme: &SignatureScheme, at: Timestamp) -> String {
     match scheme.stamp.as_ref().map(|stamp| stamp.form) {
@@ -227,6 +246,13 @@ fn timestamp(scheme: &SignatureScheme, at: Timestamp) -> String {
         Some(TimestampFormat::Rfc3339) => at.round(Unit::Second).unwrap_or(at).to_string(),
         None => String::new(),
     }
+}
+
+/// The value of a signed header: that of the request, or else a message id.
+fn signed_header(name: &str, target: &SigningTarget<'_>, body: &[u8], at: Timestamp) -> String {
+    let mut headers = target.headers.iter();
+    let own = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
+    own.map_or_else(|| message_id(body, at), |(_, value)| value.clone())
 }
 
 /// A message id. The same body at the same second is the same message.

@@ -3,20 +3,21 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use super::{HeaderFault, Rejection, RequestField};
-use flowtrigger_core::config::verification::signature::SigningTime;
+use flowtrigger_core::config::verification::signature::{SigningTime, TimestampLocation};
 use flowtrigger_core::event::time::read_time;
 
-/// Checks the text of a time of signing; `header` is the header that it is in.
+/// Checks the text of a time of signing; `field` is what it is in.
 pub fn check(
     stamp: &SigningTime,
     text: &[u8],
-    header: &str,
+    field: RequestField,
     now: Timestamp,
 ) -> Result<(), Rejection> {
-    let signed = parse(text).ok_or_else(|| Rejection::Malformed {
-        field: RequestField::Header(header.to_owned()),
+    let signed = parse(text).ok_or(Rejection::Malformed {
+        field,
         fault: HeaderFault::Timestamp,
     })?;
     let age = now.duration_since(signed);
@@ -33,6 +34,22 @@ pub fn check(
             window,
         }),
     }
+}
+
+/// Checks the time in a verified body, if the scheme has one there and the body has it. A body that is not JSON is rejected
+/// later.
+pub fn check_body(stamp: &SigningTime, body: &[u8], now: Timestamp) -> Result<(), Rejection> {
+    let TimestampLocation::Body(key) = &stamp.location else {
+        return Ok(());
+    };
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = match &body[key] {
+        Value::Null => return Ok(()),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let field = RequestField::Body(key.clone());
+    check(stamp, text.as_bytes(), field, now)
 }
 
 /// Accepts nothing around the time: adjacent signed bytes must not be read as a part of it.

@@ -5,6 +5,7 @@ use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use super::setup::sandbox;
+use super::signed::KEY;
 
 const RULE: &str = "name: note\nevent_source: desk\nevent_type: urgent\nflow:\n- succeed: fine\n";
 const SOURCES: &str = "sources:
@@ -116,11 +117,57 @@ fn a_repeat_with_another_body_is_told_apart_and_rejected_requests_skip_no_number
 }
 
 #[test]
-fn mistaken_options_are_questioned() {
+fn a_path_that_finds_nothing_is_logged_once() {
     let sandbox = desk();
+    let misspelt = "sources:
+  desk: { event_type: { path: kind }, key: tiket_id, time: [{ header: X-Time }, { path: at }], id: id }
+  shop: { event_type: order, key: order.id, time: at, id: id }
+";
+    sandbox.write("flowtrigger.yaml", misspelt);
+    let daemon = DaemonProcess::start(&sandbox);
+    for id in ["e1", "e2"] {
+        daemon.post("/events/desk", &event(id, "urgent").to_string());
+        daemon.post("/events/desk", &event(id, "calm").to_string());
+    }
+    // Later events may lack what an earlier one had, and a time that cannot be read has a warning of its own.
+    for body in [
+        json!({"id": 1, "order": {"id": 7}, "at": "soon"}),
+        json!({"id": 2}),
+    ] {
+        daemon.post("/events/shop", &body.to_string());
+    }
+    let is_about = |line: &Value| line["message"] == "a path of a source found nothing";
+    daemon.expect_log(|line| is_about(line) && line["keys"] == "time");
+    let log = daemon.log();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let paths: Vec<[Value; 3]> = lines
+        .filter(is_about)
+        .map(|line| ["source", "keys", "path"].map(|key| line[key].clone()))
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            [json!("desk"), json!("key"), json!("tiket_id")],
+            [
+                json!("desk"),
+                json!("time"),
+                json!("the header `x-time`, at")
+            ],
+        ]
+    );
+}
+
+#[test]
+fn mistaken_options_are_questioned() {
+    let sandbox = desk().with_env("FLOWTRIGGER_SECRET_KEY", KEY);
+    let signed = "  signed: { event_type: order, verify: bearer, secrets: KEY }\n";
+    sandbox.write("flowtrigger.yaml", format!("{SOURCES}{signed}"));
     let daemon = DaemonProcess::start(&sandbox);
     daemon.post("/events/desk", "no JSON");
     daemon.request("PUT", "/events/desk", "", b"");
+    daemon.post("/events/signed", "{}");
     let rows = listed(&sandbox, &["--reason", "unsound,method"]);
     assert_eq!(rows.len(), 2, "{rows:?}");
     for (options, expected) in [
@@ -134,6 +181,19 @@ fn mistaken_options_are_questioned() {
         assert_eq!(output.code, 2, "{output:?}");
         assert!(output.stderr.contains(expected), "{output:?}");
     }
+    let listed = |reasons: &str| {
+        let output = sandbox.run(&["deliveries", "--reason", reasons, "--format", "json"]);
+        output.json_lines().len()
+    };
+    assert_eq!(listed("stale,unsigned"), 1);
+    assert_eq!(listed("sender_unsigned,method"), 2);
+    let unknown = sandbox.run(&["deliveries", "--reason", "sender_unsined"]);
+    unknown.expect_stderr(2, &["'sender_unsigned'", "possible values: unsound,"]);
+    let help = sandbox.run(&["deliveries", "--help"]);
+    help.expect_stdout(
+        0,
+        &["sender_stale sender_early", "`sender_` may be left out"],
+    );
     let schema = |name| sandbox.run(&["schema", "--of", name]).stdout;
     assert_eq!(schema("deliveries"), schema("delivery"));
 }

@@ -110,8 +110,7 @@ fn every_rejected_request_is_logged_counted_and_listed() {
         let response = daemon.request(method, path, headers, body.as_bytes());
         assert_eq!(response.status(), status, "{method} {path}: {response:?}");
         daemon.expect_log(|line| {
-            let is_reason = line["reason"] == reason || line["check"] == reason;
-            is_reason
+            line["reason"] == reason
                 && line["message"]
                     .as_str()
                     .is_some_and(|text| text.starts_with("request rejected"))
@@ -164,6 +163,53 @@ fn every_rejected_request_is_logged_counted_and_listed() {
             "flowtrigger_requests_refused_total{{source=\"{source}\",reason=\"{reason}\"}} {count}\n"
         );
         assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+}
+
+#[test]
+fn an_unknown_path_is_listed_with_the_nearest_one() {
+    let sandbox = desk();
+    sandbox.write(
+        "flowtrigger.yaml",
+        SOURCES.replace(
+            "listen:",
+            "  hidden: { event_type: ticket, path: /hooks/s3cret }\nlisten:",
+        ),
+    );
+    let daemon = DaemonProcess::start(&sandbox);
+    for (path, expected) in [
+        (
+            "/events/deks",
+            "no source has this path; did you mean `/events/desk`?",
+        ),
+        (
+            "/events/desk/",
+            "no source has this path; did you mean `/events/desk`?",
+        ),
+        (
+            "/Events/Desk",
+            "no source has this path; did you mean `/events/desk`?",
+        ),
+        (
+            "/signed",
+            "no source has this path; did you mean `/events/signed`?",
+        ),
+        (
+            "/hooks/s3cert",
+            "no source has this path; did you mean `/hooks/s3cret`?",
+        ),
+        ("/events/other", "no source has this path"),
+        ("/events", "no source has this path"),
+        ("/favicon.ico", "no source has this path"),
+    ] {
+        let answer = daemon.post(path, "{\"id\":1}");
+        answer.expect_rejected(404, &[]);
+        for configured in ["desk", "signed", "s3cret"] {
+            assert!(!answer.body.contains(configured), "{answer:?}");
+        }
+        let listed = sandbox.run(&["deliveries", "--format", "json", "--limit", "1"]);
+        assert_eq!(listed.json_lines()[0]["detail"], expected, "{path}");
+        daemon.expect_log(|line| line["path"] == path && line["detail"] == expected);
     }
 }
 

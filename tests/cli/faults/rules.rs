@@ -54,7 +54,7 @@ fn an_empty_rule_folder_is_an_error() {
     refused(
         &sandbox,
         "nowhere",
-        &["`nowhere` does not exist", "--rules"],
+        &["`nowhere` does not exist", "name another path"],
     );
     refused(
         &sandbox,

@@ -63,6 +63,117 @@ fn the_request_of_a_sample_is_sent_as_a_request() {
     }
 }
 
+/// The request that the curl command of `sign` makes: method, URL, header lines, body.
+fn curl_request(command: &str) -> (String, String, String, String) {
+    let mut words = Vec::new();
+    let mut rest = command.trim();
+    while !rest.is_empty() {
+        let (word, after) = match rest.strip_prefix('\'') {
+            Some(quoted) => quoted.split_once('\'').unwrap(),
+            None => rest.split_once(' ').unwrap_or((rest, "")),
+        };
+        words.push(word.to_owned());
+        rest = after.trim_start();
+    }
+    let after = |option: &str| {
+        let pairs = words.windows(2).filter(|pair| pair[0] == option);
+        pairs.map(|pair| pair[1].clone()).collect::<Vec<_>>()
+    };
+    let headers = after("-H")
+        .into_iter()
+        .map(|header| format!("{header}\r\n"));
+    let method = after("-X").pop().unwrap_or_else(|| "POST".to_owned());
+    let body = after("--data-binary").pop().unwrap();
+    (method, words[1].clone(), headers.collect(), body)
+}
+
+#[test]
+fn the_request_of_a_sample_is_signed() {
+    let sandbox = prepared(
+        "sources:
+  link: { event_type: { header: X-Kind }, id: id, key: { query: ticket }, methods: [POST, PUT], verify: { hmac: { header: X-Signature, signed: '{method}{path}?{query}{body}' } }, secrets: KEY }
+  hooks: { event_type: { path: kind }, verify: standard_webhooks, secrets: WHSEC }
+",
+    );
+    let daemon = DaemonProcess::start(&sandbox);
+    let request =
+        json!({"method": "put", "headers": {"x-kind": "it's made"}, "query": {"ticket": "7 8"}});
+    let signed_id = json!({"headers": {"webhook-id": "msg_own"}});
+    for (source, sample, expected) in [
+        ("link", json!({"$request": request, "id": "1"}), "1"),
+        (
+            "hooks",
+            json!({"$request": signed_id, "kind": "made"}),
+            "msg_own",
+        ),
+    ] {
+        sandbox.write("event.json", sample.to_string());
+        let arguments = ["sign", "--source", source, "event.json"];
+        let text = sandbox.run(&arguments);
+        assert_eq!(text.code, 0, "{text:?}");
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["--format", "json", "--to", &daemon.address]);
+        let signed: Value = serde_json::from_str(&sandbox.run(&arguments).stdout).unwrap();
+        let headers = signed["headers"].as_object().unwrap();
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}\r\n", value.as_str().unwrap()))
+            .collect();
+        let url = signed["url"].as_str().unwrap();
+        let path = url.split_once(&*daemon.address).unwrap().1;
+        let body = signed["body"].as_str().unwrap();
+        let method = signed["method"].as_str().unwrap();
+        let headers = format!("content-type: application/json\r\n{headers}");
+        let answer = daemon.request(method, path, &headers, body.as_bytes());
+        assert_eq!(answer.json()["event"], expected, "{answer:?}");
+        let output = send(&sandbox, &daemon, &["--source", source, "event.json"]);
+        let accepted = format!("event.json:1: accepted, event {expected}");
+        output.expect_stdout(0, &[&accepted]);
+    }
+    let listed = sandbox.run(&["deliveries", "--source", "link", "--format", "json"]);
+    for row in listed.json_lines() {
+        assert_eq!(row["method"], "PUT", "{row}");
+    }
+    sandbox.write(
+        "event.json",
+        json!({"$request": {"method": "GET"}}).to_string(),
+    );
+    let output = send(&sandbox, &daemon, &["--source", "link", "event.json"]);
+    output.expect_stderr(4, &["`$request.method` is \"GET\"", "POST, PUT, PATCH"]);
+}
+
+/// Senders such as Slack send forms.
+#[test]
+fn a_sample_is_sent_as_a_form() {
+    let sandbox = prepared(
+        "sources: { forms: { event_type: form, id: id, headers: [Content-Type], verify: { hmac: { header: X-Signature } }, secrets: KEY } }
+",
+    );
+    let daemon = DaemonProcess::start(&sandbox);
+    let request = json!({"headers": {"content-type": "application/x-www-form-urlencoded"}});
+    let fields = json!({"id": "e 1", "tags": ["vip", "billing & more"], "empty": ""});
+    let nested = json!({"id": "e2", "user": {"id": 7}, "one": ["x"]});
+    for (sample, sent) in [
+        (&fields, "empty=&id=e+1&tags=vip&tags=billing+%26+more"),
+        (&nested, "payload=%7B%22"),
+    ] {
+        let mut event = json!({"$request": request});
+        event
+            .as_object_mut()
+            .unwrap()
+            .extend(sample.as_object().unwrap().clone());
+        sandbox.write("event.json", event.to_string());
+        let signed = sandbox.run(&["sign", "--source", "forms", "event.json"]);
+        let (method, url, headers, body) = curl_request(signed.stdout.lines().last().unwrap());
+        assert!(body.starts_with(sent), "{body}");
+        let path = format!("/{}", url.splitn(4, '/').last().unwrap());
+        let answer = daemon.request(&method, &path, &headers, body.as_bytes());
+        assert_eq!(answer.json()["event"], sample["id"], "{answer:?}");
+        let output = send(&sandbox, &daemon, &["--source", "forms", "event.json"]);
+        output.expect_stdout(0, &["event.json:1: accepted, event e"]);
+    }
+}
+
 #[test]
 fn events_are_sent_with_the_method_of_their_source() {
     let sandbox = prepared("sources: { stock: { event_type: moved, id: id, methods: [PUT] } }\n");
@@ -281,5 +392,5 @@ fn sign_prints_no_token_and_takes_a_time() {
     let body = sandbox.read("event.json");
     let answer = daemon.request("POST", "/events/support", &headers, body.as_bytes());
     answer.expect_rejected(401, &[]);
-    daemon.expect_log(|line| line["check"] == "sender_stale");
+    daemon.expect_log(|line| line["reason"] == "sender_stale");
 }

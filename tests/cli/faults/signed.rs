@@ -115,7 +115,7 @@ fn refused(daemon: &DaemonProcess, source: &str, reason: &str) -> u64 {
 
 /// Waits for the log line about a request that this check rejected.
 pub fn complaint(daemon: &DaemonProcess, check: &str) -> Value {
-    daemon.expect_log(|line| line["check"] == check)
+    daemon.expect_log(|line| line["reason"] == check)
 }
 
 #[test]

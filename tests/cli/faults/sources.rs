@@ -254,14 +254,14 @@ fn the_log_says_how_to_fix_common_mistakes() {
         &body,
     ));
     let line =
-        daemon.expect_log(|line| line["source"] == "hex" && line["check"] == "sender_malformed");
+        daemon.expect_log(|line| line["source"] == "hex" && line["reason"] == "sender_malformed");
     assert!(
         line["help"].as_str().unwrap().contains("sha256 in base64"),
         "{line}"
     );
     denied(&post(&daemon, "/events/hex", "", &body));
     let line =
-        daemon.expect_log(|line| line["source"] == "hex" && line["check"] == "sender_unsigned");
+        daemon.expect_log(|line| line["source"] == "hex" && line["reason"] == "sender_unsigned");
     assert!(
         line["message"]
             .as_str()

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{CALLER, CONFIG, RULE, TESTS, editor, marked, workspace};
 
 /// The labels that are proposed at the `¦` of a text.
-fn labels(editor: &mut Editor, file: &str, text: &str) -> Vec<String> {
+pub fn labels(editor: &mut Editor, file: &str, text: &str) -> Vec<String> {
     let items = items(editor, file, text);
     let labels = items
         .iter()
@@ -22,7 +22,7 @@ fn items(editor: &mut Editor, file: &str, text: &str) -> Vec<Value> {
 }
 
 /// A server that has loaded its workspace.
-fn loaded(file: &str) -> (flowtrigger_testing::sandbox::Sandbox, Editor) {
+pub fn loaded(file: &str) -> (flowtrigger_testing::sandbox::Sandbox, Editor) {
     let sandbox = workspace();
     let mut editor = editor(&sandbox);
     // The first problem shows that the workspace is loaded.
@@ -32,7 +32,7 @@ fn loaded(file: &str) -> (flowtrigger_testing::sandbox::Sandbox, Editor) {
 }
 
 #[track_caller]
-fn has(labels: &[String], expected: &[&str]) {
+pub fn has(labels: &[String], expected: &[&str]) {
     for label in expected {
         assert!(
             labels.iter().any(|known| known == label),
@@ -42,7 +42,7 @@ fn has(labels: &[String], expected: &[&str]) {
 }
 
 #[track_caller]
-fn lacks(labels: &[String], unexpected: &[&str]) {
+pub fn lacks(labels: &[String], unexpected: &[&str]) {
     for label in unexpected {
         assert!(
             !labels.iter().any(|known| known == label),

@@ -5,6 +5,7 @@ mod diagnostics;
 mod fixes;
 mod history;
 mod names;
+mod parts;
 mod protocol;
 
 use std::path::Path;

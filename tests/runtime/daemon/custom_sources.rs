@@ -182,6 +182,14 @@ async fn bodies_that_are_no_event_are_rejected_with_what_to_do() {
         ("multipart/form-data", nested, 415, "Content-Type"),
         ("application/xml", "<a/>", 415, "XML is not read"),
         (
+            "text/plain; charset=utf-8",
+            "\u{feff}\n<?xml version=\"1.0\"?><a/>",
+            415,
+            "the body is XML: XML is not read; let the sender use JSON or a form",
+        ),
+        (JSON.1, "<a/>", 415, "the body is XML"),
+        (FORM.1, "<a b=\"1\"/>", 415, "the body is XML"),
+        (
             JSON.1,
             r#"{"kind": "made", "id": 1, "$request": {"headers": {"x-team": "red"}}}"#,
             400,

@@ -4,6 +4,7 @@
 pub(crate) mod choice;
 pub(crate) mod http;
 pub(crate) mod name;
+pub mod part;
 pub(crate) mod read;
 pub(crate) mod state;
 pub(crate) mod vocabulary;
@@ -100,6 +101,8 @@ impl Bundle {
 }
 
 impl ResourceKind {
+    pub const ALL: [Self; 3] = [Self::JobSpec, Self::Flow, Self::Action];
+
     /// Returns the `type` of such a resource.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -110,12 +113,7 @@ impl ResourceKind {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        let all = [
-            ResourceKind::JobSpec,
-            ResourceKind::Flow,
-            ResourceKind::Action,
-        ];
-        all.into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

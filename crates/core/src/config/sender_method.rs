@@ -23,6 +23,12 @@ impl SenderMethod {
             Self::Patch => "PATCH",
         }
     }
+
+    /// The method with this name, in letters of either case.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|method| method.as_str().eq_ignore_ascii_case(name))
+    }
 }
 
 pub fn schema() -> Value {

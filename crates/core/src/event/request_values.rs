@@ -9,6 +9,8 @@ pub const REQUEST_KEY: &str = "$request";
 pub const HEADERS: &str = "headers";
 pub const QUERY: &str = "query";
 pub const ID: &str = "id";
+/// The name below it of the method with which a sample is sent. A stored event has none.
+pub const METHOD: &str = "method";
 
 /// The path in the document of a header; the name is in lower case.
 pub fn header_path(name: &str) -> String {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::event::Event;
+use crate::event::header::INVALID_TIME;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventSummary {
@@ -35,6 +36,12 @@ impl EventSummary {
             format: event.format,
             warnings: event.warnings.clone(),
         }
+    }
+
+    /// Whether the event has a time, or a value that is none.
+    pub fn has_time_value(&self) -> bool {
+        let is_about_time = |warning: &String| warning.starts_with(INVALID_TIME);
+        self.time.is_some() || self.warnings.iter().any(is_about_time)
     }
 
     /// `event.…` in paths, templates and the output of commands.

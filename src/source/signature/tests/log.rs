@@ -108,7 +108,8 @@ fn the_help_names_the_form_of_a_signature() {
 
 #[test]
 fn the_help_names_the_scheme_of_another_header() {
-    let headers = signed(&hmac(github(), &[KEY]), BODY, now());
+    let mut headers = signed(&hmac(github(), &[KEY]), BODY, now());
+    headers.insert("x-github-event", "issues".parse().unwrap());
     let reject = |verifier: &Verifier| verify(verifier, &headers, BODY, now()).unwrap_err();
     let rejection = reject(&hmac(zendesk(), &[KEY]));
     assert_eq!(rejection.code(), "sender_unsigned");
@@ -134,34 +135,86 @@ fn the_help_names_the_scheme_of_another_header() {
 #[test]
 fn the_header_of_every_preset_is_recognised() {
     for preset in PRESETS {
+        let name = preset.name;
         let marked = headers(&[(preset.header(), "x")]);
-        let shared = PRESETS.iter().filter(|p| p.header() == preset.header());
-        let found = other_scheme(&marked, "other");
-        assert!(
-            shared.clone().any(|p| Some(p.name) == found),
-            "{}",
-            preset.name
-        );
-        assert_ne!(other_scheme(&marked, preset.name), Some(preset.name));
-    }
-    for (sent, expected) in [
-        (&["x-hub-signature-256", "x-github-event"][..], "github"),
-        (
-            &["x-hub-signature", "x-atlassian-webhook-identifier"],
-            "jira",
-        ),
-        (&["webhook-signature", "webhook-id"], "standard_webhooks"),
-        (
-            &["webhook-signature", "webhook-id", "x-gitlab-event"],
-            "gitlab_signed",
-        ),
-    ] {
-        let sent: Vec<_> = sent.iter().map(|name| (*name, "x")).collect();
-        assert_eq!(other_scheme(&headers(&sent), "zendesk"), Some(expected));
+        let sharing = PRESETS.iter().filter(|p| p.header() == preset.header());
+        let expected = (sharing.count() == 1).then_some(name);
+        assert_eq!(other_scheme(&marked, "other"), expected, "{name}");
+        assert_ne!(other_scheme(&marked, name), Some(name));
     }
     let bearer = headers(&[("authorization", "Bearer x")]);
     assert_eq!(other_scheme(&bearer, "github"), Some("bearer"));
     assert_eq!(other_scheme(&bearer, "bearer"), None);
+}
+
+#[test]
+fn a_header_that_senders_share_is_not_guessed() {
+    for (sent, verify, expected) in [
+        (
+            &["x-hub-signature-256", "x-github-event"][..],
+            "zendesk",
+            Some("github"),
+        ),
+        (&["x-hub-signature-256"], "zendesk", None),
+        (
+            &["x-hub-signature", "x-hub-signature-256", "x-github-event"],
+            "zendesk",
+            Some("github"),
+        ),
+        (&["x-hub-signature", "x-github-event"], "zendesk", None),
+        (&["x-hub-signature", "x-github-event"], "github", None),
+        (&["x-hub-signature"], "github", None),
+        (
+            &["x-hub-signature", "x-atlassian-webhook-identifier"],
+            "zendesk",
+            Some("jira"),
+        ),
+        (
+            &["webhook-signature", "webhook-id"],
+            "zendesk",
+            Some("standard_webhooks"),
+        ),
+        (
+            &["webhook-signature", "webhook-id", "x-gitlab-event"],
+            "zendesk",
+            Some("gitlab_signed"),
+        ),
+        (
+            &["webhook-signature", "webhook-id"],
+            "standard_webhooks",
+            None,
+        ),
+        (&["x-front-signature"], "front", Some("front_rule")),
+        (
+            &["stripe-signature", "idempotency-key"],
+            "zendesk",
+            Some("stripe"),
+        ),
+    ] {
+        let pairs: Vec<_> = sent.iter().map(|name| (*name, "x")).collect();
+        assert_eq!(
+            other_scheme(&headers(&pairs), verify),
+            expected,
+            "{sent:?} {verify}"
+        );
+    }
+    for (agent, expected) in [
+        ("GitHub-Hookshot/044aadd", Some("github")),
+        ("facebookexternalua", Some("meta")),
+        ("curl/8.5.0", None),
+    ] {
+        let sent = headers(&[
+            ("x-hub-signature", "sha1=x"),
+            ("x-hub-signature-256", "sha256=x"),
+            ("user-agent", agent),
+        ]);
+        assert_eq!(other_scheme(&sent, "zendesk"), expected, "{agent}");
+    }
+    let old = headers(&[
+        ("x-hub-signature", "sha1=x"),
+        ("user-agent", "GitHub-Hookshot/044aadd"),
+    ]);
+    assert_eq!(other_scheme(&old, "zendesk"), None);
 }
 
 #[test]

@@ -126,6 +126,7 @@ fn signed_request(verifier: &Verifier, url: &str, body: &[u8], at: Timestamp) ->
     let target = SigningTarget {
         method: "POST",
         url: &url,
+        headers: &[],
         public_url: None,
     };
     let signed = verifier.sign(&target, body, at);

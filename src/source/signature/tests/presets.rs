@@ -5,7 +5,8 @@ use super::{
     BODY, KEY, WINDOW, header_map, headers, hmac, now, preset, request, signed_request, verifier,
     verify, verify_request,
 };
-use crate::source::signature::{RequestParts, SigningTarget, UnusableForSigning};
+use crate::source::signature::{RequestParts, SigningTarget, UnusableForSigning, timed_body};
+use flowtrigger_core::config::verification::Scheme;
 use flowtrigger_core::config::verification::preset::PRESETS;
 
 /// A private key, with which Ed25519 schemes can sign; the others use it as text.
@@ -21,12 +22,13 @@ fn what_is_signed_is_accepted_for_every_preset() {
         };
         let verifier = verifier(preset.scheme(WINDOW), &[secret]);
         let url = "https://hooks.example.com/events/shop";
-        for body in [BODY, b"", b" \n{}\n"] {
+        let timed = br#"{"webhookTimestamp":1774415367000}"#.as_slice();
+        for body in [BODY, b"", b" \n{}\n", timed] {
             let signed = signed_request(&verifier, url, body, now());
             assert!(signed.query.is_none());
             let headers = header_map(&signed);
             assert_eq!(verify(&verifier, &headers, body, now()), Ok(()), "{name}");
-            if preset.has_window() {
+            if preset.has_window() && (name != "linear" || body == timed) {
                 let later = now() + jiff::SignedDuration::from_secs(301);
                 assert!(verify(&verifier, &headers, body, later).is_err(), "{name}");
             }
@@ -40,12 +42,27 @@ fn what_is_signed_is_accepted_for_every_preset() {
 }
 
 #[test]
+fn an_old_sample_is_signed_with_a_new_time_in_its_body() {
+    let linear = Scheme::Signature(preset("linear"));
+    let old = br#"{"id":1,"webhookTimestamp":5,"data":{}}"#;
+    let timed = timed_body(&linear, old, now()).unwrap();
+    let expected = r#"{"id":1,"webhookTimestamp":1774415367000,"data":{}}"#;
+    assert_eq!(String::from_utf8(timed).unwrap(), expected);
+    assert_eq!(timed_body(&linear, b"{}", now()), None);
+    assert_eq!(
+        timed_body(&Scheme::Signature(preset("github")), old, now()),
+        None
+    );
+}
+
+#[test]
 fn a_public_key_cannot_sign() {
     let discord = KNOWN_ANSWERS.iter().find(|known| known.preset == "discord");
     let verifier = discord.unwrap().verifier();
     let target = SigningTarget {
         method: "POST",
         url: &"https://hooks.example.com/".parse().unwrap(),
+        headers: &[],
         public_url: None,
     };
     let signed = verifier.sign(&target, BODY, now());
@@ -184,6 +201,7 @@ fn a_public_url_is_signed_in_place_of_the_address() {
     let target = SigningTarget {
         method: "POST",
         url: &"http://127.0.0.1:8080/events/shop".parse().unwrap(),
+        headers: &[],
         public_url: Some("https://hooks.example.com"),
     };
     let signed = hubspot.sign(&target, BODY, now()).unwrap_or_default();

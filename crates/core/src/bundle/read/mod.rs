@@ -117,12 +117,7 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Res
     }
     let kind = ResourceKind::parse(&text);
     if kind.is_none() {
-        let types = [
-            ResourceKind::JobSpec,
-            ResourceKind::Flow,
-            ResourceKind::Action,
-        ]
-        .map(ResourceKind::as_str);
+        let types = ResourceKind::ALL.map(ResourceKind::as_str);
         let help = match suggest::nearest(&text, types.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("a bundle has {}", types.join(", ")),

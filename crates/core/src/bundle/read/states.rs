@@ -15,7 +15,7 @@ use crate::document::suggest;
 use crate::document::{Entry, Node, Yaml};
 
 /// The types of states, in the order of the documentation.
-const TYPES: [&str; 7] = ["Action", "Choice", "Map", "Wait", "Pass", "Succeed", "Fail"];
+pub const TYPES: [&str; 7] = ["Action", "Choice", "Map", "Wait", "Pass", "Succeed", "Fail"];
 
 pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Definition> {
     let entries = map(node, "a flow's definition", diagnostics)?;
@@ -115,7 +115,8 @@ fn whole_seconds(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Optio
     seconds
 }
 
-fn keys(kind: &str) -> &'static KeySet {
+/// The keys of a state of a type.
+pub fn keys(kind: &str) -> &'static KeySet {
     match kind {
         "Action" => &ACTION,
         "Choice" => &CHOICES,

@@ -210,6 +210,9 @@ fn name(datum: ValueRef<'_>) -> Cow<'_, str> {
     }
 }
 
+/// How the warning about an invalid time begins.
+pub const INVALID_TIME: &str = "invalid time ";
+
 fn invalid_time(path: &str, text: &str) -> String {
-    format!("invalid time `{text}` in `{path}`: the event is treated as having no time")
+    format!("{INVALID_TIME}`{text}` in `{path}`: the event is treated as having no time")
 }

@@ -382,11 +382,14 @@ pub fn find(name: &str) -> Option<&'static OperatorSpec> {
     SPECS.iter().find(|spec| spec.name == name)
 }
 
+/// The characters of a value in messages.
+pub const MAX_VALUE_CHARS: usize = 80;
+
 /// Formats a value as JSON with unseen characters escaped, truncated to 80 characters.
 pub fn format_value(value: &Value) -> String {
     let text = value.to_string();
     let text = unseen::visible(&text);
-    match text.char_indices().nth(80) {
+    match text.char_indices().nth(MAX_VALUE_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into_owned(),
     }

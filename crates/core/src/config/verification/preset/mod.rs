@@ -67,6 +67,8 @@ pub enum SigningTimeRow {
     Header(&'static str, TimestampFormat),
     /// A part of the signature header, in seconds.
     Field(&'static str),
+    /// A key of the body, which is checked only in bodies that have it.
+    Body(&'static str, TimestampFormat),
 }
 
 /// Where a request names the type of its event.
@@ -139,6 +141,11 @@ impl SignatureRow {
             SigningTimeRow::Field(field) => SigningTime {
                 location: TimestampLocation::Field(field.to_owned()),
                 form: TimestampFormat::Seconds,
+                window,
+            },
+            SigningTimeRow::Body(key, form) => SigningTime {
+                location: TimestampLocation::Body(key.to_owned()),
+                form,
                 window,
             },
         });
@@ -216,8 +223,10 @@ mod tests {
             let Scheme::Signature(scheme) = preset.scheme(WINDOW) else {
                 continue;
             };
+            let is_apart =
+                |stamp: &SigningTime| !matches!(stamp.location, TimestampLocation::Body(_));
             assert_eq!(
-                scheme.stamp.is_some(),
+                scheme.stamp.as_ref().is_some_and(is_apart),
                 scheme.signed.has_timestamp(),
                 "{name}"
             );

@@ -278,9 +278,13 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "linear",
         title: "Linear",
-        summary: "The signature of Linear webhooks, over the body.",
+        summary: "The signature of Linear webhooks, over the body, with the time of signing in `webhookTimestamp`.",
         kind: PresetKind::Signature(SignatureRow {
             header: "linear-signature",
+            stamp: Some(SigningTimeRow::Body(
+                "webhookTimestamp",
+                TimestampFormat::Milliseconds,
+            )),
             ..HEX_OF_BODY
         }),
         delivery_id: Some("linear-delivery"),

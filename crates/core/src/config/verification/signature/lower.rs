@@ -124,7 +124,7 @@ fn lower(
 fn signatures(separator: Option<Separator>, stamp: Option<&SigningTime>) -> SignatureCount {
     let has_field = stamp.is_some_and(|stamp| match stamp.location {
         TimestampLocation::Field(_) => true,
-        TimestampLocation::Header(_) => false,
+        TimestampLocation::Header(_) | TimestampLocation::Body(_) => false,
     });
     match (separator, has_field) {
         (Some(separator), _) => SignatureCount::Several(separator),

@@ -86,6 +86,8 @@ pub enum TimestampLocation {
     Header(String),
     /// A part of the signature header: `t` for `t=1700000000`.
     Field(String),
+    /// A key of the body, which is checked only in bodies that have it. The signed content has the body.
+    Body(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
