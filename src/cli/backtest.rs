@@ -1,6 +1,7 @@
 //! `backtest`: compares what rules would have done with stored events and what ran, or other rules. It only reads, beside
 //! a daemon or on a copy of its data folder.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::engine::Rulebook;
 use crate::report::backtest::difference::SampleReader;
 use crate::report::backtest::execute::{BacktestBase, BacktestScope, execute};
 use crate::report::backtest::expectation::unmet;
+use crate::report::backtest::new_rules::new_without_runs;
 use crate::report::backtest::report::BacktestReport;
 use crate::report::dry_run::known_rules;
 use crate::report::error::CommandError;
@@ -54,10 +56,10 @@ pub struct Args {
     #[arg(value_name = "RULES")]
     path: Option<PathBuf>,
     /// Events received at this time or later: 7d for the last seven days, or 2026-01-07T09:02 in UTC.
-    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse_begin, allow_hyphen_values = true, default_value = "7d")]
+    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true, default_value = "7d")]
     since: TimeArgument,
     /// Events received before this time. Default: now.
-    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse_begin, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = TimeArgument::parse, allow_hyphen_values = true)]
     until: Option<TimeArgument>,
     /// Compare only this rule. Repeat it for several rules.
     #[arg(long, value_name = "NAME")]
@@ -92,8 +94,17 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
         Some(other) => BacktestBase::Rules(other),
         None => BacktestBase::WhatRan,
     };
-    args.check_rules(&book, other.as_deref(), &*history)?;
+    check_rules(&args.rule, &book, other.as_deref(), &*history)?;
     let expected = args.expect.as_deref().map(read_expectations).transpose()?;
+    if let Some((expected, _)) = &expected {
+        let named = expected.rules.iter().map(|rule| rule.name.clone());
+        check_rules(
+            &named.collect::<Vec<_>>(),
+            &book,
+            other.as_deref(),
+            &*history,
+        )?;
+    }
     let mut line = ProgressLine::new();
     let result = execute(&*history, &book, base, scope, &mut |progress| {
         line.show(|| {
@@ -126,6 +137,7 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             samples: &samples,
             base: &args.base_name(),
             rule_count: enabled.count(),
+            new_without_runs: &new_without_runs(&result, &book, base, &*history)?,
             unmet: unmet.as_deref(),
         };
         match args.format {
@@ -197,24 +209,30 @@ impl Args {
             (None, false) => "what ran".into(),
         }
     }
+}
 
-    /// A rule that is gone may still have runs.
-    fn check_rules(
-        &self,
-        book: &Rulebook,
-        other: Option<&Rulebook>,
-        history: &dyn History,
-    ) -> Result<(), CommandError> {
-        let in_other = |name: &String| other.is_some_and(|other| other.rules.rule(name).is_some());
-        let unknown = self.rule.iter();
-        let unknown = unknown.filter(|name| book.rules.rule(name).is_none() && !in_other(name));
-        let mut unknown: Vec<String> = unknown.cloned().collect();
-        if !unknown.is_empty() {
-            let with_runs = history.rules_with_runs()?;
-            unknown.retain(|name| !with_runs.contains(name));
-        }
-        known_rules(&unknown, book)
+/// Whether there are rules of these names. A rule that is gone may still have runs.
+fn check_rules(
+    names: &[String],
+    book: &Rulebook,
+    other: Option<&Rulebook>,
+    history: &dyn History,
+) -> Result<(), CommandError> {
+    let in_other = |name: &String| other.is_some_and(|other| other.rules.rule(name).is_some());
+    let known: HashSet<&str> = book
+        .rules
+        .rules
+        .iter()
+        .map(|rule| rule.name.as_str())
+        .collect();
+    let unknown = names.iter();
+    let unknown = unknown.filter(|name| !known.contains(name.as_str()) && !in_other(name));
+    let mut unknown: Vec<String> = unknown.cloned().collect();
+    if !unknown.is_empty() {
+        let with_runs = history.rules_with_runs()?;
+        unknown.retain(|name| !with_runs.contains(name));
     }
+    known_rules(&unknown, book)
 }
 
 fn read_expectations(path: &Path) -> Result<(RunExpectations, Files), CommandError> {

@@ -1,4 +1,4 @@
-//! Parses times of the command line: a date, a time, or an age such as `-2h`.
+//! Parses times of the command line: a date, a time, or an age such as `2h` or `-2h`.
 //! A time without a zone is UTC, as in all output.
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,24 +16,13 @@ pub enum TimeArgument {
 impl TimeArgument {
     /// The value parser for clap.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let age = text.strip_prefix('-').and_then(duration::parse);
+        let age = duration::parse(text.strip_prefix('-').unwrap_or(text));
         if let Some(age) = age.and_then(|age| SignedDuration::try_from(age).ok()) {
             return Ok(TimeArgument::Ago(age));
         }
         instant(text).map(TimeArgument::At).ok_or_else(|| {
-            "write 2026-01-07, 2026-01-07T09:02, in UTC, or -2h for two hours ago".into()
+            "write 2026-01-07, 2026-01-07T09:02, in UTC, or 2h for two hours ago".into()
         })
-    }
-
-    /// The value parser of options that name the begin of a time: `7d` is an age, too.
-    pub fn parse_begin(text: &str) -> Result<Self, String> {
-        let age = Self::parse(&format!("-{text}")).ok();
-        match age.filter(|age| matches!(age, TimeArgument::Ago(_))) {
-            Some(age) => Ok(age),
-            None => Self::parse(text).map_err(|_| {
-                "write 7d for the last seven days, or a time in UTC such as 2026-01-07T09:02".into()
-            }),
-        }
     }
 
     pub fn from(self, now: Timestamp) -> Timestamp {
@@ -55,21 +44,6 @@ mod tests {
     use crate::report::time_argument::*;
 
     #[test]
-    fn a_begin_is_an_age_or_a_time() {
-        let now: Timestamp = "2026-01-07T12:00:00Z".parse().unwrap();
-        let parse =
-            |text: &str| TimeArgument::parse_begin(text).map(|time| seconds(time.from(now)));
-        for (text, expected) in [
-            ("7d", "2025-12-31T12:00:00Z"),
-            ("-7d", "2025-12-31T12:00:00Z"),
-            ("2026-01-07", "2026-01-07T00:00:00Z"),
-        ] {
-            assert_eq!(parse(text).as_deref(), Ok(expected), "{text}");
-        }
-        assert!(parse("yesterday").is_err());
-    }
-
-    #[test]
     fn times_and_ages_are_parsed() {
         let now: Timestamp = "2026-01-07T12:00:00.5Z".parse().unwrap();
         let parse = |text: &str| TimeArgument::parse(text).map(|time| seconds(time.from(now)));
@@ -79,10 +53,11 @@ mod tests {
             ("2026-01-07T09:02+01:00", "2026-01-07T08:02:00Z"),
             ("-2h", "2026-01-07T10:00:00Z"),
             ("-1.5d", "2026-01-06T00:00:00Z"),
+            ("2h", "2026-01-07T10:00:00Z"),
         ] {
             assert_eq!(parse(text).as_deref(), Ok(expected), "{text}");
         }
-        for text in ["2h", "yesterday", "09:02", ""] {
+        for text in ["yesterday", "--2h", "09:02", ""] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

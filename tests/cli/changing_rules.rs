@@ -162,3 +162,44 @@ fn the_script_for_ci_runs_all_commands_and_stops_at_the_first_finding() {
     );
     assert_eq!(checked(&wider, &tested), (false, "check test".into()));
 }
+
+/// A mistake in a new rule, which its tests repeat, changes no run: the backtest names the rule.
+#[test]
+fn a_new_rule_that_no_event_starts_is_named() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
+    let before = rule("page-vip", "urgent", "enterprise", "{ succeed: paged }");
+    sandbox.write_rules(&before);
+    let daemon = DaemonProcess::start(&sandbox);
+    daemon.accept("support", &event("urgent", "gold"));
+    daemon.wait_until_idle();
+    daemon.stop();
+    let new = rule("page-gold", "urgent", "gould", "{ succeed: paged }");
+    sandbox.write("next/rules.yaml", format!("{before}---\n{new}"));
+    let output = sandbox.run(&["backtest", "next"]);
+    let line = "page-gold  0 runs: a new rule, which no event of this time starts";
+    assert!(
+        output.code == 0 && output.stdout.contains(line),
+        "{output:?}"
+    );
+    assert!(
+        output.stdout.contains("1 rule without runs, as before"),
+        "{output:?}"
+    );
+    let asked = sandbox.run(&[
+        "backtest",
+        "next",
+        "--rule",
+        "page-gold",
+        "--format",
+        "json",
+    ]);
+    let found: Value = serde_json::from_str(&asked.stdout).expect("JSON");
+    assert_eq!(found["rules"][0]["rule"], "page-gold");
+    sandbox.write("expected.yaml", "rules:\n  pag-gold: { runs: 3 }\n");
+    let misspelt = sandbox.run(&["backtest", "next", "--expect", "expected.yaml"]);
+    assert_eq!(misspelt.code, 2, "{misspelt:?}");
+    assert!(
+        misspelt.stderr.contains("did you mean `page-gold`?"),
+        "{misspelt:?}"
+    );
+}

@@ -102,6 +102,16 @@ fn git_revisions_are_compared_with_files() {
     git(&["init", "--quiet", "--initial-branch=main"]);
     git(&["add", "."]);
     git(&["commit", "--quiet", "-m", "first"]);
+    // The configuration of one file is that of its folder, or of a folder above.
+    sandbox.write("rules/page.yaml", OLD);
+    sandbox.write("flowtrigger.yaml", "vars: { team: b }\n");
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "one file"]);
+    sandbox
+        .run(&["diff", "main:rules/page.yaml", "rules/page.yaml"])
+        .expect_stdout(0, &["1 unchanged"]);
+    git(&["rm", "--quiet", "-r", "rules", "flowtrigger.yaml"]);
+    git(&["commit", "--quiet", "-m", "without them"]);
     sandbox.write("desk/rules/page.yaml", NEW);
     sandbox
         .run(&["diff", "main:desk/rules", "desk/rules"])

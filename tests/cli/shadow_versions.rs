@@ -158,3 +158,46 @@ fn a_removed_shadow_version_leaves_the_rule_as_it_was() {
     );
     daemon.stop();
 }
+
+/// A test of the shadow version that notices no change of its priorities.
+const TESTS: &str =
+    "- { name: an urgent ticket tells, rule: notify@shadow, event: urgent.json, expect: match }\n";
+
+#[test]
+fn a_shadow_version_has_tests_mutants_and_a_comparison_of_its_own() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
+    sandbox.write_rules(RULES);
+    sandbox.write("rules/urgent.json", changed(1, "urgent", 1).to_string());
+    sandbox.write("rules/rules.test.yaml", TESTS);
+    let mutants = sandbox
+        .run(&["test", "--mutants", "--rule", "notify@shadow"])
+        .stdout;
+    assert!(
+        mutants.contains("notify@shadow") && !mutants.contains("bundle"),
+        "{mutants}"
+    );
+    assert!(!mutants.contains(" 0 of 0 "), "{mutants}");
+    sandbox.write(
+        "next/rules.yaml",
+        RULES.replace("told differently", "told twice"),
+    );
+    let compared = sandbox.run(&["diff", "rules", "next"]).stdout;
+    assert!(
+        compared.contains("notify@shadow") && compared.contains("told twice"),
+        "{compared}"
+    );
+    let missing = sandbox.run(&["runs", "list", "--shadow-differs"]);
+    assert_eq!(missing.code, 1, "{missing:?}");
+}
+
+#[test]
+fn rules_of_one_name_say_which_of_them_gets_the_mode() {
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
+    sandbox.write_rules(&RULES.replace("mode: shadow\n", ""));
+    let checked = sandbox.run(&["check"]);
+    let help = "add `mode: shadow` to the changed one";
+    assert!(
+        checked.stdout.contains(help) || checked.stderr.contains(help),
+        "{checked:?}"
+    );
+}

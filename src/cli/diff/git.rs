@@ -55,12 +55,9 @@ impl GitPath {
         for (blob, text) in rules.iter().zip(texts) {
             files.push((self.name(&blob.path), text));
         }
-        let folder = match self.path.parent() {
-            Some(folder) if folder != Path::new("") => folder.to_owned(),
-            Some(_) | None => PathBuf::from("."),
-        };
+        let is_file = rules.iter().any(|blob| is_one_file(&blob));
+        let (folder, config_text) = self.configuration(&commit, config, is_file)?;
         let config_path = folder.join(config);
-        let config_text = self.text_at(&commit, &config_path)?.unwrap_or_default();
         let mut calendars = BTreeMap::new();
         for name in calendar::names(&config_text) {
             if let Some(text) = self.text_at(&commit, &folder.join(&name))? {
@@ -73,6 +70,32 @@ impl GitPath {
             config,
             calendars,
         })
+    }
+
+    /// The folder of the configuration, and its text. It is beside the folder of the rules; the path of one rule file does not
+    /// tell which folder that is.
+    fn configuration(
+        &self,
+        commit: &str,
+        config: &str,
+        is_file: bool,
+    ) -> Result<(PathBuf, Arc<str>), CommandError> {
+        let named = |folder: &Path| match folder == Path::new("") {
+            true => PathBuf::from("."),
+            false => folder.to_owned(),
+        };
+        let folders = self.path.ancestors().skip(1).map(named);
+        let looked_at = match is_file {
+            true => usize::MAX,
+            false => 1,
+        };
+        for folder in folders.take(looked_at) {
+            if let Some(text) = self.text_at(commit, &folder.join(config))? {
+                return Ok((folder, text));
+            }
+        }
+        let folder = self.path.parent().map_or_else(|| PathBuf::from("."), named);
+        Ok((folder, "".into()))
     }
 
     /// The name of a file in messages: `main:rules/a.yaml`.

@@ -27,7 +27,7 @@ use crate::report::run::successor::Successors;
 use crate::report::suspended::sentences;
 use crate::report::time_argument::seconds;
 use crate::store::History;
-use crate::store::history::{Page, RunFilter, RunRow, SuspendedTarget};
+use crate::store::history::{Page, RunComparison, RunFilter, RunRow, SuspendedTarget};
 use flowtrigger_core::document::suggest::nearest;
 use flowtrigger_core::run::{RunId, RunState};
 use flowtrigger_core::suspension::SuspensionTarget;
@@ -125,7 +125,10 @@ pub fn table(runs: &[RunRow], successors: &Successors) -> Table {
             seconds(run.planned),
             run.attempts.to_string(),
             match successors.get(run.id) {
-                Some(successor) => format!("{}; {}", successor.describe(), describe_run(run)),
+                Some(successor) => match describe_run(run) {
+                    why if why.is_empty() => successor.describe(),
+                    why => format!("{}; {why}", successor.describe()),
+                },
                 None => describe_run(run),
             },
         ]);
@@ -161,6 +164,20 @@ fn no_runs(
         false => "no such run",
     };
     writeln!(out, "{which}; there are {}", counts.join(", "))?;
+    if filter.comparison.is_some() {
+        let any = RunFilter {
+            comparison: Some(RunComparison::Same),
+            ..RunFilter::default()
+        };
+        let is_compared = !history.runs(&any, Page::first(1))?.is_empty();
+        let known = match is_compared {
+            true => "rules and their shadow versions started the same runs",
+            false => {
+                "no rule was compared with a shadow version: a rule with the same name and `mode: shadow`"
+            }
+        };
+        writeln!(out, "{known}")?;
+    }
     if let Some(entry) = &filter.endpoint {
         let entry = missed_entry(entry, filter, history)?;
         if let Some(unknown) = entry.describe_unknown() {

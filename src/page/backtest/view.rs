@@ -25,6 +25,7 @@ impl FinishedBacktest {
             samples: &self.samples,
             base: BASE,
             rule_count: self.rule_count,
+            new_without_runs: &[],
             unmet: None,
         }
     }

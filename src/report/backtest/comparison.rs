@@ -117,16 +117,12 @@ impl RuleComparison {
         if let Some(gate) = event.after.gate() {
             *self.kept_back.entry(gate).or_default() += 1;
         }
-        let is_shadow = |outcome| outcome == MatchOutcome::ShadowRun;
-        let before = event.before == MatchOutcome::Run
-            || is_shadow(event.before) && shadow == ShadowRuns::Count;
-        let after = match event.before {
-            // It no longer acts.
-            MatchOutcome::Run => event.after == MatchOutcome::Run,
-            MatchOutcome::NoMatch | MatchOutcome::ShadowRun | MatchOutcome::KeptBack(_) => {
-                event.after == MatchOutcome::Run || is_shadow(event.after)
-            }
+        let is_run = |outcome| match outcome {
+            MatchOutcome::Run => true,
+            MatchOutcome::ShadowRun => shadow == ShadowRuns::Count,
+            MatchOutcome::NoMatch | MatchOutcome::KeptBack(_) => false,
         };
+        let (before, after) = (is_run(event.before), is_run(event.after));
         self.before += u64::from(before);
         self.after += u64::from(after);
         match (before, after) {

@@ -126,7 +126,17 @@ pub fn execute(
         Some(Mode::Shadow) => ShadowRuns::Count,
         Some(Mode::Live | Mode::Disabled) | None => ShadowRuns::Ignore,
     };
-    let rules = table.compare(scope.samples, &mode, &mut |run| is_revived(history, run))?;
+    let mut rules = table.compare(scope.samples, &mode, &mut |run| is_revived(history, run))?;
+    // A rule that was asked for is listed although it has no runs.
+    for name in &scope.rules {
+        if let Err(place) = rules.binary_search_by(|rule| rule.name.cmp(name)) {
+            let without_runs = RuleComparison {
+                name: name.clone(),
+                ..RuleComparison::default()
+            };
+            rules.insert(place, without_runs);
+        }
+    }
     Ok(BacktestResult {
         rules,
         coverage,

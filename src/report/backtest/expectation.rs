@@ -51,7 +51,10 @@ pub fn unmet(
 ) -> Vec<UnmetExpectation> {
     let nothing = RuleComparison::default();
     let mut unmet = Vec::new();
-    for rule in &expected.rules {
+    let selected = &result.scope.rules;
+    let is_selected = |name: &String| selected.is_empty() || selected.contains(name);
+    // Rules that are not compared cannot be as expected.
+    for rule in expected.rules.iter().filter(|rule| is_selected(&rule.name)) {
         let compared = result.rules.iter().find(|found| found.name == rule.name);
         let compared = compared.unwrap_or(&nothing);
         for count in &rule.counts {

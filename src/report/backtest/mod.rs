@@ -12,6 +12,7 @@ pub mod execute;
 pub mod expectation;
 pub mod gate_simulation;
 pub mod known_events;
+pub mod new_rules;
 pub mod outcome;
 pub mod outcome_table;
 pub mod plain_gates;

@@ -148,23 +148,34 @@ impl OutcomeTable {
             )
         });
         let mut rules: BTreeMap<&str, RuleComparison> = BTreeMap::new();
-        for group in records.chunk_by(|a, b| a.rule == b.rule && self.row(a) == self.row(b)) {
-            let name = &*self.names[group[0].rule as usize];
+        for of_rule in records.chunk_by(|a, b| a.rule == b.rule) {
+            let name = &*self.names[of_rule[0].rule as usize];
             let rule = rules.entry(name).or_insert_with(|| RuleComparison {
                 name: name.to_owned(),
                 ..RuleComparison::default()
             });
-            match EventComparison::of(group.iter().map(|record| self.read(record))) {
-                Err(Knowledge::RunsDeleted) => rule.runs_deleted += 1,
-                Err(Knowledge::Redacted | Knowledge::Known(_)) => rule.redacted += 1,
-                Ok(mut event) => {
-                    if let (MatchOutcome::KeptBack("loop_guard"), MatchOutcome::Run, Some(run)) =
-                        (event.after, event.before, event.run)
-                        && is_revived(run)?
-                    {
-                        event.after = MatchOutcome::Run;
+            let acted = |record: &StoredOutcome| {
+                let run = StoredKnowledge::of(Knowledge::Known(MatchOutcome::Run));
+                record.side == ComparedSide::Before && record.knowledge == run
+            };
+            let shadow = match of_rule.iter().any(acted) {
+                // It no longer acts, whatever it would do.
+                true => ShadowRuns::Ignore,
+                false => shadow(name),
+            };
+            for group in of_rule.chunk_by(|a, b| self.row(a) == self.row(b)) {
+                match EventComparison::of(group.iter().map(|record| self.read(record))) {
+                    Err(Knowledge::RunsDeleted) => rule.runs_deleted += 1,
+                    Err(Knowledge::Redacted | Knowledge::Known(_)) => rule.redacted += 1,
+                    Ok(mut event) => {
+                        if let (MatchOutcome::KeptBack("loop_guard"), MatchOutcome::Run, Some(run)) =
+                            (event.after, event.before, event.run)
+                            && is_revived(run)?
+                        {
+                            event.after = MatchOutcome::Run;
+                        }
+                        rule.count(event, shadow, samples);
                     }
-                    rule.count(event, shadow(name), samples);
                 }
             }
         }
@@ -281,6 +292,19 @@ mod tests {
         assert_eq!(rule.kept_back_before["dedupe"], 1);
         let rows: Vec<i64> = rule.gone_events.iter().map(|event| event.row.0).collect();
         assert_eq!(rows, [4], "the newest one");
+    }
+
+    #[test]
+    fn a_rule_that_no_longer_acts_has_no_runs() {
+        let mut table = OutcomeTable::default();
+        table.rule("page");
+        let shadow = Knowledge::Known(MatchOutcome::ShadowRun);
+        let run = Knowledge::Known(MatchOutcome::Run);
+        table.add(record(1, ComparedSide::Before, run));
+        table.add(record(1, ComparedSide::After, shadow));
+        table.add(record(2, ComparedSide::After, shadow));
+        let rule = compared(table, 3, ShadowRuns::Count).remove(0);
+        assert_eq!((rule.after, rule.new, rule.gone, rule.same), (0, 0, 1, 0));
     }
 
     #[test]

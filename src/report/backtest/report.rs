@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::report::backtest::comparison::RuleComparison;
-use crate::report::backtest::difference::BacktestSample;
+use crate::report::backtest::difference::{
+    BacktestSample, DifferenceCause, DifferingSide, RunDifference,
+};
 use crate::report::backtest::execute::{BacktestResult, StopReason};
 use crate::report::backtest::expectation::UnmetExpectation;
 use crate::report::output::Output;
@@ -15,6 +17,8 @@ use crate::report::render::escape::plain;
 use crate::report::render::suggested_command;
 use crate::report::time_argument::seconds;
 
+/// New rules without runs that are named.
+const MOST_NEW_RULES: usize = 20;
 /// Revisions that a note names.
 const MOST_REVISIONS: usize = 5;
 
@@ -27,6 +31,8 @@ pub struct BacktestReport<'r> {
     pub base: &'r str,
     /// The rules of the backtest that are enabled.
     pub rule_count: usize,
+    /// New rules for which no run was found.
+    pub new_without_runs: &'r [String],
     /// The expectations that do not hold; `None` if there are none to hold.
     pub unmet: Option<&'r [UnmetExpectation]>,
 }
@@ -51,7 +57,17 @@ impl BacktestReport<'_> {
         for (rule, samples) in self.result.rules.iter().zip(self.samples) {
             self.rule_text(rule, samples, out)?;
         }
-        let quiet = self.quiet_rules();
+        for name in self.new_without_runs.iter().take(MOST_NEW_RULES) {
+            let name = plain(name);
+            let name = Paint::new(out).tone(Tone::Bold, &name).to_string();
+            writeln!(
+                out,
+                "{name}  0 runs: a new rule, which no event of this time starts"
+            )?;
+        }
+        let quiet = self
+            .quiet_rules()
+            .saturating_sub(self.new_without_runs.len().min(MOST_NEW_RULES));
         if quiet > 0 {
             writeln!(out, "{} without runs, as before", number(quiet, "rule"))?;
         }
@@ -258,6 +274,7 @@ impl BacktestReport<'_> {
             "changed": self.result.has_changed(),
             "rules": rules.collect::<Vec<Value>>(),
             "without_runs": self.quiet_rules(),
+            "new_without_runs": self.new_without_runs,
             "coverage": {
                 "events": coverage.events,
                 "evaluated": coverage.evaluated(),
@@ -338,7 +355,14 @@ fn sample_json(rule: &str, sample: &BacktestSample) -> Value {
 /// The command that explains the event of a sample.
 pub fn why_command(rule: &str, sample: &BacktestSample) -> Option<String> {
     let names = sample.names.as_ref()?;
-    let mut options = format!("--rule {}", suggested_command::argument(rule));
+    let was_there = |one: &RunDifference| {
+        (one.side, &one.cause) != (DifferingSide::Before, &DifferenceCause::NoRule)
+    };
+    // The rules of then do not have a new rule.
+    let mut options = match sample.differences.iter().all(was_there) {
+        true => format!("--rule {}", suggested_command::argument(rule)),
+        false => String::new(),
+    };
     if names.endpoint != names.source {
         let endpoint = suggested_command::argument(&names.endpoint);
         options += &format!(" --endpoint {endpoint}");

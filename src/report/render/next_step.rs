@@ -6,6 +6,7 @@ use crate::report::render::escape::plain;
 use crate::report::render::suggested_command;
 use crate::report::time_argument::seconds;
 use crate::store::history::RunRow;
+use flowtrigger_core::rule::shadow_version::compared_rule;
 use flowtrigger_core::run::{RunId, RunState};
 
 /// Describes what happens next, and which commands are possible.
@@ -89,9 +90,13 @@ fn commands(row: &RunRow) -> Option<String> {
         RunState::Skipped { .. } => Some(format!(
             "; if the guard is wrong, correct the rule and write `flowtrigger runs replay {id}`"
         )),
-        RunState::Shadow => Some(format!(
-            "; set `mode: live`, then `flowtrigger runs replay {id}` acts"
-        )),
+        RunState::Shadow => Some(match compared_rule(&row.rule) {
+            Some(rule) => format!(
+                "; once the change is in `{}`, `flowtrigger runs replay {id} --every-rule` starts a run of that rule",
+                plain(rule)
+            ),
+            None => format!("; set `mode: live`, then `flowtrigger runs replay {id}` acts"),
+        }),
         RunState::Suppressed { .. } => Some(format!(
             "; `flowtrigger runs replay {id}` runs it without gates"
         )),

@@ -1,7 +1,7 @@
 //! The names of all rules. Reports duplicates, and pairs a rule with its shadow version: the one rule of the same name that
 //! has `mode: shadow`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::mode::Mode;
@@ -38,7 +38,8 @@ impl RuleNames {
             return;
         };
         let mode = node.get("mode").and_then(Node::as_text);
-        let mode = match mode.and_then(Mode::parse) {
+        // A mode in capital letters is reported as such, and is no second mistake.
+        let mode = match mode.map(str::to_lowercase).as_deref().and_then(Mode::parse) {
             Some(Mode::Shadow) => WrittenMode::Shadow,
             Some(Mode::Live | Mode::Disabled) | None => WrittenMode::Other,
         };
@@ -50,7 +51,7 @@ impl RuleNames {
                 "a rule with `every` cannot be compared with a rule of the same name: `{name}`"
             );
             let help = format!(
-                "the other one is at {}; their ticks are different events: give this one another name",
+                "the other one is at {}; the two would have different events, their own ticks: give the changed rule another name",
                 files.location(other)
             );
             diagnostics.push(Diagnostic::error(Code::DuplicateName, at, message).help(help));
@@ -80,12 +81,14 @@ impl RuleNames {
         let (message, help) = match mode {
             WrittenMode::Shadow => (
                 format!("duplicate rule name `{name}` in shadow mode"),
-                format!("the first one is at {first}; a rule has one shadow version at most"),
+                format!(
+                    "the other one is at {first}; a rule has one shadow version at most: remove one of them"
+                ),
             ),
             WrittenMode::Other => (
                 format!("duplicate rule name `{name}`"),
                 format!(
-                    "the first one is at {first}; names are unique across all files. To compare this one with it first, add `mode: shadow`"
+                    "the other one is at {first}; names are unique across all files. If one of them is a change that you want to compare with the rule in force, add `mode: shadow` to the changed one"
                 ),
             ),
         };
@@ -98,6 +101,9 @@ impl RuleNames {
         if !pairs.any(|named| named.acting.is_some() && named.shadow.is_some()) {
             return;
         }
+        // A disabled rule matches nothing: there is nothing to compare with.
+        let disabled = rules.iter().filter(|rule| rule.mode == Mode::Disabled);
+        let disabled: HashSet<String> = disabled.map(|rule| rule.name.clone()).collect();
         for rule in rules {
             let Some(named) = self.0.get(&rule.name) else {
                 continue;
@@ -105,9 +111,15 @@ impl RuleNames {
             let (Some(_), Some(shadow)) = (named.acting, named.shadow) else {
                 continue;
             };
-            *rule = match rule.at == shadow {
-                true => Arc::new(Rule::clone(rule).into_shadow_version()),
-                false => rule.with_shadow_version(),
+            let is_disabled = disabled.contains(&rule.name);
+            *rule = match (rule.at == shadow, is_disabled) {
+                (true, false) => Arc::new(Rule::clone(rule).into_shadow_version()),
+                (true, true) => Arc::new(Rule {
+                    counterpart: None,
+                    ..Rule::clone(rule).into_shadow_version()
+                }),
+                (false, false) => rule.with_shadow_version(),
+                (false, true) => continue,
             };
         }
     }
@@ -158,6 +170,12 @@ mod tests {
         assert_eq!(names(&set), [live, shadow]);
         let set = RuleSet::of_text(&rules(&["mode: shadow", "mode: live"]));
         assert_eq!(names(&set), [shadow, live]);
+        let disabled = RuleSet::of_text(&rules(&["mode: disabled", "mode: shadow"]));
+        let expected = [
+            ("notify", None, "disabled"),
+            ("notify@shadow", None, "shadow"),
+        ];
+        assert_eq!(names(&disabled), expected);
         let alone = RuleSet::of_text(&rules(&["mode: shadow"]));
         assert_eq!(names(&alone), [("notify", None, "shadow")]);
     }
@@ -171,6 +189,7 @@ mod tests {
             &["", "mode: disabled"],
             &["", "mode: shadow\nevery: 0 9 * * *"],
             &["every: 0 9 * * *", "mode: shadow"],
+            &["", "mode: Shadow"],
         ] {
             let found = RuleSet::of_valid_text(&rules(written));
             let found = found.expect_err(&format!("{written:?}"));

@@ -38,7 +38,7 @@ impl<'c> MutantCompiler<'c> {
 
     /// Returns the document of a rule. None for a rule of a bundle, which is no document of its own.
     pub fn document(&self, rule: &Rule) -> Option<Node> {
-        if rule.version.picked().is_some() {
+        if rule.version.is_of_bundle() {
             return None;
         }
         let ignored = &mut Diagnostics::default();
@@ -51,7 +51,7 @@ impl<'c> MutantCompiler<'c> {
         let file = rule.version.file();
         let folder = file.rsplit_once('/').map_or(".", |(folder, _)| folder);
         let diagnostics = &mut Diagnostics::default();
-        rule::lower(
+        let mutant = rule::lower(
             document,
             folder,
             rule.version.clone(),
@@ -59,7 +59,11 @@ impl<'c> MutantCompiler<'c> {
             &self.flows,
             &mut self.cache,
             diagnostics,
-        )
+        );
+        mutant.map(|mutant| match rule.is_shadow_version() {
+            true => Arc::new(Rule::clone(&mutant).into_shadow_version()),
+            false => mutant,
+        })
     }
 
     /// Returns the names of the flows that a rule runs, and that these run.

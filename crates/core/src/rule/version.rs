@@ -10,6 +10,7 @@ use crate::config;
 use crate::diagnostic::Files;
 use crate::document::split::DocumentText;
 use crate::fingerprint::{Fingerprint, fingerprint};
+use crate::rule::shadow_version::compared_rule;
 
 /// One version of one rule. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -113,6 +114,12 @@ impl RuleVersion {
             None => version,
         };
         version.with(kept.parts)
+    }
+
+    /// Whether the rule is one of a ZIS bundle.
+    pub fn is_of_bundle(&self) -> bool {
+        let picked = self.picked.as_deref();
+        picked.is_some_and(|name| compared_rule(name).is_none())
     }
 
     /// Returns the rule's name if the document alone does not tell it.

@@ -27,6 +27,10 @@ pub fn schema() -> Value {
             "without_runs",
             count("Enabled rules that are not listed: they have no runs, before and after."),
         )
+        .with(
+            "new_without_runs",
+            list(text("Its name."), "Those of them that the other side does not have."),
+        )
         .with("coverage", part("coverage"))
         .with(
             "in_force",

@@ -66,8 +66,7 @@ impl ShadowComparison {
     /// The counts in one sentence.
     pub fn sentence(&self) -> String {
         format!(
-            "since {}: both start a run for {}; only `{}` for {}; only `{}` for {}",
-            seconds(self.since),
+            "last 7 days: both start a run for {}; only `{}` for {}; only `{}` for {}",
             events(self.same),
             plain(&self.rule),
             events(self.only_rule.count),

@@ -33,7 +33,7 @@ pub struct ChangedEffect {
 
 /// Returns the effects of a rule as written. `None` for a rule of a bundle, whose effects are not a mapping of keys.
 pub fn effects(rule: &Rule) -> Option<Map<String, Value>> {
-    if rule.version.picked().is_some() {
+    if rule.version.is_of_bundle() {
         return None;
     }
     let mut keys = written(rule);
