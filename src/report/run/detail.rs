@@ -21,11 +21,11 @@ use crate::report::render::{
 };
 use crate::report::run::questions::{OpenQuestion, open_questions};
 use crate::report::run::successor::Successor;
-use crate::report::run::{in_progress, shadow_plan};
+use crate::report::run::{awaited_target, counterpart, in_progress, shadow_plan};
 use crate::report::suspended::sentences;
 use crate::report::time_argument::seconds;
 use crate::store::History;
-use crate::store::history::{Page, RuleAtPlanning, RunDetail, RunFilter, RunRow, SuspendedTarget};
+use crate::store::history::{RuleAtPlanning, RunDetail, RunRow, SuspendedTarget};
 use crate::store::{CommandKind, GivenCommand};
 use flowtrigger_core::flow::decide::{Decision, RunInput, decide};
 use flowtrigger_core::language::condition::evaluate::Truth;
@@ -36,9 +36,6 @@ use flowtrigger_core::path::redact::is_redacted;
 use flowtrigger_core::run::answer_link::AnswerLinks;
 use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{RunId, RunState};
-
-/// Runs of a rule for one event that are looked at.
-const RUNS_OF_EVENT: usize = 100;
 
 /// Everything that is known of a run.
 pub struct StoredRun {
@@ -62,8 +59,8 @@ impl StoredRun {
         Ok(Some(Self {
             exchanges: history.exchanges(id)?,
             successor: Successor::of(history, &detail.row)?,
-            suspended: awaited(&detail.row, history)?,
-            counterpart: counterpart(&detail.row, history)?,
+            suspended: awaited_target::read(&detail.row, history)?,
+            counterpart: counterpart::read(&detail.row, history)?,
             detail,
         }))
     }
@@ -77,10 +74,7 @@ impl StoredRun {
         let mut value = detail_json(&self.detail, &self.lines(), daemon)?;
         value["next"] = json!(self.next(daemon));
         value["replayed_as"] = Successor::json(self.successor.as_ref());
-        if let Some(run) = &self.counterpart {
-            value["counterpart"]["run"] = json!(run.id.0);
-            value["counterpart"]["state"] = json!(run.state.as_str());
-        }
+        counterpart::add_run(&mut value, self.counterpart.as_ref());
         Ok(value)
     }
 
@@ -112,32 +106,6 @@ impl StoredRun {
             None => next,
         }
     }
-}
-
-/// What a run waits for, as it is now.
-fn awaited(row: &RunRow, history: &dyn History) -> Result<Option<SuspendedTarget>, CommandError> {
-    if row.state == RunState::Queued {
-        return Ok(SuspendedTarget::pause_of_everything(history.suspended()?));
-    }
-    let Some(key) = row.state.parked_on() else {
-        return Ok(None);
-    };
-    let mut suspended = history.suspended()?.into_iter();
-    Ok(suspended.find(|found| found.target.key() == key))
-}
-
-/// The first run of the other rule for the same event.
-fn counterpart(row: &RunRow, history: &dyn History) -> Result<Option<RunRow>, CommandError> {
-    let Some((rule, true)) = comparison::counterpart(row) else {
-        return Ok(None);
-    };
-    let filter = RunFilter {
-        rule: Some(rule),
-        row: Some(row.event_row),
-        ..RunFilter::default()
-    };
-    let runs = history.runs(&filter, Page::first(RUNS_OF_EVENT))?;
-    Ok(runs.into_iter().rfind(|run| run.tells_of.is_none()))
 }
 
 fn text(

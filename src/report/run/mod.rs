@@ -1,6 +1,8 @@
 //! One run: what came of it, what it would have sent, and the newer run of the same event.
 
+mod awaited_target;
 pub mod command;
+pub mod counterpart;
 pub mod detail;
 mod in_progress;
 pub mod list;

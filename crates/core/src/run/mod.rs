@@ -5,6 +5,7 @@ pub mod call_result;
 pub mod cause;
 pub mod commander;
 pub mod exchange;
+mod passed_gates;
 pub(crate) mod retry;
 pub mod retry_after;
 pub mod span_ids;
@@ -83,10 +84,6 @@ pub enum RunState {
     },
     Cancelled,
 }
-
-/// Gates that suppress a run although its rule would start one for the event.
-const DEBOUNCE: &str = "debounce";
-const LOOP_GUARD: &str = crate::loop_guard::GATE;
 
 /// The names of all states, in the order in which a run passes through them.
 pub const STATES: [&str; 12] = [
@@ -186,13 +183,6 @@ impl RunState {
     /// Whether the run no longer needs its event: it is over, and nobody is expected to retry it.
     pub fn is_redactable(&self) -> bool {
         self.has(StateProperty::Redactable)
-    }
-
-    /// Whether the gates of its rule let the run start. A run whose event a `debounce` gives to another run passes them, and
-    /// so does one that the loop guard stops.
-    pub fn passes_gates(&self) -> bool {
-        self.gate()
-            .is_none_or(|gate| [DEBOUNCE, LOOP_GUARD].contains(&gate))
     }
 
     /// The gate that suppressed the run.

@@ -314,12 +314,8 @@ fn warn_about_display_name(
     if text != tag && !is_webhook && ResolvedType::webhook_tag(text) != *tag {
         let message =
             format!("`{text}` is a display name: it starts the flow here, but not on ZIS");
-        diagnostics.warning(
-            Code::UnknownEventType,
-            node.at,
-            message,
-            format!("write the name of the type: `{tag}`"),
-        );
+        let help = format!("write the name of the type: `{tag}`");
+        diagnostics.warning(Code::UnknownEventType, node.at, message, help);
     }
 }
 
