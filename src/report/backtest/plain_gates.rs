@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::report::backtest::outcome::MatchOutcome;
 use crate::store::PlannedRun;
@@ -13,6 +13,8 @@ use flowtrigger_core::gate::{Gate, GateCheck, GateDecision, GateHistory, GateKin
 use flowtrigger_core::rule::Rule;
 use flowtrigger_core::run::RunId;
 
+/// The times of commits may go back by less than this: a commit has the time at which its event was received.
+const DISORDER: SignedDuration = SignedDuration::from_mins(1);
 /// Values between two looks for those that no longer count.
 const SWEEP: usize = 65_536;
 
@@ -37,7 +39,7 @@ struct GateValue {
 }
 
 /// The runs that count for one value, the earliest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Admissions {
     runs: VecDeque<(Timestamp, u64)>,
     /// When the newest of them no longer counts.
@@ -108,8 +110,8 @@ impl PlainGates {
                 dedupes.push(value.clone());
             }
             let admissions = self.admitted.entry(value).or_default();
-            admissions.runs.push_back((matched.at, run));
-            admissions.until = check.window.after(matched.at);
+            admissions.add(matched.at, run);
+            admissions.until = admissions.until.max(check.window.after(matched.at));
         }
         if let Some(at) = matched.released
             && !dedupes.is_empty()
@@ -118,8 +120,9 @@ impl PlainGates {
             self.dedupes.insert(run, dedupes);
         }
         if self.admitted.len() > self.sweep_at.max(SWEEP) {
+            let until = matched.at.checked_sub(DISORDER).unwrap_or(Timestamp::MIN);
             self.admitted
-                .retain(|_, admissions| admissions.until >= matched.at);
+                .retain(|_, admissions| admissions.until >= until);
             self.sweep_at = self.admitted.len() * 2;
         }
     }
@@ -139,15 +142,33 @@ impl PlainGates {
     }
 }
 
+impl Default for Admissions {
+    fn default() -> Self {
+        Self {
+            runs: VecDeque::new(),
+            until: Timestamp::MIN,
+        }
+    }
+}
+
 impl Admissions {
-    /// The runs after a time. Earlier ones never count again.
+    /// Adds a run. Its time may be earlier than that of the run before.
+    fn add(&mut self, at: Timestamp, run: u64) {
+        let later = self.runs.iter().rev().take_while(|(other, _)| *other > at);
+        let place = self.runs.len() - later.count();
+        self.runs.insert(place, (at, run));
+    }
+
+    /// The runs after a time.
     fn history(&mut self, since: Timestamp) -> GateHistory {
-        while self.runs.front().is_some_and(|(at, _)| *at <= since) {
+        let is_over = |at: Timestamp| since.duration_since(at) > DISORDER;
+        while self.runs.front().is_some_and(|(at, _)| is_over(*at)) {
             self.runs.pop_front();
         }
+        let before = self.runs.partition_point(|(at, _)| *at <= since);
         GateHistory {
-            runs: u32::try_from(self.runs.len()).unwrap_or(u32::MAX),
-            oldest: self.runs.front().map(|(at, run)| (RunId(*run), *at)),
+            runs: u32::try_from(self.runs.len() - before).unwrap_or(u32::MAX),
+            oldest: self.runs.get(before).map(|(at, run)| (RunId(*run), *at)),
         }
     }
 }
@@ -157,5 +178,30 @@ fn value(rule: u32, check: &GateCheck) -> GateValue {
         rule,
         gate: check.kind.as_str(),
         value: check.value.as_str().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_count_by_their_times_whatever_their_order() {
+        let at = |seconds: i64| Timestamp::from_second(seconds).expect("a time");
+        let mut admissions = Admissions::default();
+        for (run, seconds) in [(1, 100), (2, 99), (3, 101)] {
+            admissions.add(at(seconds), run);
+        }
+        let counted = |admissions: &mut Admissions, since: i64| {
+            let history = admissions.history(at(since));
+            (history.runs, history.oldest.map(|(run, _)| run.0))
+        };
+        assert_eq!(counted(&mut admissions, 99), (2, Some(1)));
+        assert_eq!(counted(&mut admissions, 98), (3, Some(2)));
+        assert_eq!(counted(&mut admissions, 150), (0, None));
+        let earlier = counted(&mut admissions, 98);
+        assert_eq!(earlier, (3, Some(2)), "a commit of an earlier time");
+        assert_eq!(counted(&mut admissions, 1_000), (0, None));
+        assert!(admissions.runs.is_empty());
     }
 }

@@ -113,7 +113,6 @@ impl Dice {
 pub struct Tested {
     pub daemon: TestDaemon<AnyStore, ReloadablePerformer>,
     location: StoreLocation,
-    _folder: tempfile::TempDir,
 }
 
 pub async fn tested(rules: &str) -> Tested {
@@ -122,11 +121,12 @@ pub async fn tested(rules: &str) -> Tested {
     let store = open_store(&location);
     let options = EngineOptions::default();
     let daemon = daemon_on_store(store, rules, options, HttpLimits::default()).await;
-    Tested {
-        daemon,
-        location,
-        _folder: folder,
-    }
+    // The folder goes with the runtime, after the daemon: a store ends the process if its file is gone.
+    tokio::spawn(async move {
+        let _folder = folder;
+        std::future::pending::<()>().await;
+    });
+    Tested { daemon, location }
 }
 
 impl Tested {
