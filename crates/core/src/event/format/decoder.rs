@@ -285,11 +285,12 @@ impl Requirement {
 }
 
 fn is_id(datum: ValueRef<'_>) -> bool {
-    match datum.number() {
-        Some(number) => number.is_u64(),
-        None => Transform::Id
-            .apply(datum.value().into_owned(), None)
-            .is_u64(),
+    match datum.kind() {
+        JsonKind::Number => datum.is_unsigned(),
+        JsonKind::Null | JsonKind::Bool | JsonKind::Text | JsonKind::List | JsonKind::Object => {
+            let id = Transform::Id.apply(datum.value().into_owned(), None);
+            id.is_u64()
+        }
     }
 }
 

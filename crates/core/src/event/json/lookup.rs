@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::json::tape::scan::hash;
+use crate::event::json::tape::hash;
 use crate::event::json::value_ref::ValueRef;
 
 /// A dotted path in a decoder's table, split at compile time. The empty path is the document itself.
@@ -61,9 +61,10 @@ impl DocumentPath {
 
     #[inline]
     fn step<'a>(&self, number: usize, datum: ValueRef<'a>) -> Option<ValueRef<'a>> {
-        datum.step_by(self.name(number), self.steps[number].hash)
+        datum.step_by(|| self.name(number), self.steps[number].hash)
     }
 
+    #[inline]
     fn name(&self, number: usize) -> &'static str {
         let step = self.steps[number];
         &self.text[step.start.into()..step.end.into()]

@@ -17,6 +17,8 @@ pub struct Trie {
 struct TrieNode {
     spot: Option<TrieSlot>,
     below: Vec<TrieEdge>,
+    /// Finds an edge by the hash of its key: at the place that the hash has, or soon after it.
+    table: Box<[EdgePlace]>,
 }
 
 #[derive(Debug)]
@@ -26,14 +28,17 @@ struct TrieEdge {
     node: usize,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum EdgePlace {
+    Empty,
+    Edge { hash: u32, number: u32 },
+}
+
 /// The tape entries at the places of a trie.
 #[derive(Debug, Default)]
 pub struct TrieValues(Vec<u32>);
 
 const NOTHING: u32 = u32::MAX;
-
-/// Up to this many keys are looked up one by one; for more, the object is walked.
-const MAX_LOOKUPS: usize = 2;
 
 impl Default for Trie {
     fn default() -> Self {
@@ -67,6 +72,7 @@ impl Trie {
             index: key.index,
             node: new,
         });
+        self.nodes[node].rebuild();
         new
     }
 
@@ -85,27 +91,16 @@ impl Trie {
             return;
         }
         match item.kind() {
-            JsonKind::Object if node.below.len() <= MAX_LOOKUPS => self.look_up(node, item, spots),
             JsonKind::Object => self.pass(node, item, spots),
             JsonKind::List => self.pick(node, item, spots),
             JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Text => {}
         }
     }
 
-    fn look_up(&self, node: &TrieNode, item: TapeValue<'_>, spots: &mut TrieValues) {
-        for below in &node.below {
-            if let Some(found) = item.find(&below.key.name, below.key.hash) {
-                self.visit(below.node, found, spots);
-            }
-        }
-    }
-
     fn pass(&self, node: &TrieNode, item: TapeValue<'_>, spots: &mut TrieValues) {
         let mut left = node.below.len();
-        for (hash, name, value) in item.keys() {
-            let mut below = node.below.iter();
-            let is_it = |below: &&TrieEdge| below.key.hash == hash && *below.key.name == *name;
-            if let Some(below) = below.find(is_it) {
+        for value in item.entries() {
+            if let Some(below) = node.edge(value) {
                 self.visit(below.node, value, spots);
                 left -= 1;
                 if left == 0 {
@@ -122,6 +117,38 @@ impl Trie {
                 self.visit(below.node, element, spots);
             }
         }
+    }
+}
+
+impl TrieNode {
+    /// Half of the places are empty, so that a search for an unknown key ends soon.
+    fn rebuild(&mut self) {
+        let length = (2 * self.below.len()).next_power_of_two();
+        let mut table = vec![EdgePlace::Empty; length];
+        for (number, edge) in (0..).zip(&self.below) {
+            let hash = edge.key.hash;
+            let mut at = hash as usize % length;
+            while let EdgePlace::Edge { .. } = table[at] {
+                at = (at + 1) % length;
+            }
+            table[at] = EdgePlace::Edge { hash, number };
+        }
+        self.table = table.into();
+    }
+
+    /// The edge for the key of a value.
+    #[inline]
+    fn edge(&self, value: TapeValue<'_>) -> Option<&TrieEdge> {
+        let (hash, last) = (value.key_hash(), self.table.len().wrapping_sub(1));
+        let mut at = hash as usize & last;
+        while let EdgePlace::Edge { hash: here, number } = *self.table.get(at)? {
+            let edge = &self.below[number as usize];
+            if here == hash && value.has_key(&edge.key.name) {
+                return Some(edge);
+            }
+            at = (at + 1) & last;
+        }
+        None
     }
 }
 
