@@ -36,6 +36,13 @@ pub(super) struct FindScratch {
     some: Vec<u32>,
 }
 
+impl MatchScratch {
+    /// Prepares for the next text.
+    pub(super) fn prepare(&mut self) {
+        self.found.room.prepare(&mut self.tape);
+    }
+}
+
 /// The table that read a document, and the event if it had to be decoded.
 pub(super) type ReadDocument = (Option<&'static Decoder>, OnceCell<Box<Event>>);
 

@@ -124,6 +124,7 @@ impl RuleSet {
             EventInput::Bytes { bytes, format } => (bytes, format),
             EventInput::Event(event) => return Ok(self.evaluate_event(event, scratch)),
         };
+        scratch.prepare();
         let found = &mut scratch.found;
         if let Some(scanned) = scratch.tape.scan(bytes)
             && let Some((decoder, built)) = self.find_in_document(&scanned, format, found)
@@ -165,6 +166,7 @@ impl RuleSet {
         format: FormatHint<'a>,
         scratch: &'a mut MatchScratch,
     ) -> Option<Evaluation<'a>> {
+        scratch.prepare();
         let scanned = scratch.tape.scan(bytes)?;
         let found = &mut scratch.found;
         let (decoder, built) = self.find_in_document(&scanned, format, found)?;

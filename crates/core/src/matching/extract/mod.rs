@@ -2,9 +2,12 @@
 //! format and type, the decoder's table is inverted once: from a path of the event to its place in the
 //! document. A path that several places fill is read from the decoded event.
 
+mod path_maps;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trie;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -15,8 +18,9 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::event::format::decoder::{AppliesTo, Decoder, FieldMapping};
 use crate::event::format::transform::Transform;
 use crate::event::header::EventHeader;
-use crate::event::json::tape::{JsonKind, TapeDocument, TapeValue};
+use crate::event::json::tape::{JsonKind, Tape, TapeDocument, TapeValue};
 use crate::event::json::value_ref::ValueRef;
+use crate::matching::extract::path_maps::{ExtractorNumber, PathMaps};
 use crate::matching::extract::trie::{Trie, TrieSlot, TrieValues};
 use crate::matching::index::posting::number;
 use crate::path::scope::Scope;
@@ -25,6 +29,7 @@ use crate::path::{Path, PathKind, PathSegment, Resolved, Root};
 /// The origins of an index's paths in documents of one format and type.
 #[derive(Debug)]
 pub struct Extractor {
+    number: ExtractorNumber,
     trie: Trie,
     origins: Vec<ValueOrigin>,
 }
@@ -71,6 +76,7 @@ enum HeaderField {
 /// Buffers for the values of one event.
 #[derive(Debug, Default)]
 pub struct ExtractBuffers {
+    maps: PathMaps,
     spots: TrieValues,
     states: Vec<ExtractState>,
     built: Vec<Value>,
@@ -92,6 +98,13 @@ pub struct ExtractedValues<'a> {
     states: &'a [ExtractState],
     built: &'a [Value],
     zone: Option<&'a TimeZone>,
+}
+
+impl ExtractBuffers {
+    /// Prepares for the next text of a tape, which must be the same for all texts.
+    pub fn prepare(&mut self, tape: &mut Tape) {
+        self.maps.prepare(tape);
+    }
 }
 
 impl Extractor {
@@ -117,7 +130,13 @@ impl Extractor {
             PathKind::Query(_) => ValueOrigin::Nowhere,
         });
         let origins = origins.collect();
-        Self { trie, origins }
+        // Only distinguishes: what is extracted does not depend on it.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            number: ExtractorNumber(NEXT.fetch_add(1, Ordering::Relaxed)),
+            trie,
+            origins,
+        }
     }
 
     /// Extracts the values. `event` decodes the event if a path needs it.
@@ -128,12 +147,21 @@ impl Extractor {
         event: &mut impl FnMut() -> &'a Event,
         room: &'a mut ExtractBuffers,
     ) -> ExtractedValues<'a> {
-        self.trie.walk(scanned.root(), &mut room.spots);
         let ExtractBuffers {
+            maps,
             spots,
             states,
             built,
         } = room;
+        match maps.get(self.number, scanned) {
+            Some(paths) => spots.look_up(scanned, paths),
+            None => {
+                self.trie.walk(scanned.root(), spots);
+                if let Some(paths) = self.trie.paths() {
+                    maps.want(self.number, paths);
+                }
+            }
+        }
         states.clear();
         built.clear();
         states.extend(self.origins.iter().map(|origin| match origin {

@@ -1,7 +1,7 @@
 //! Finds many places of a document in one walk. An absent place has no entry.
 
 use crate::event::json::tape;
-use crate::event::json::tape::{JsonKind, TapeValue};
+use crate::event::json::tape::{JsonKind, PathNumber, TapeDocument, TapeValue};
 use crate::path::PathSegment;
 
 /// The number of a place in the trie.
@@ -11,6 +11,8 @@ pub type TrieSlot = usize;
 pub struct Trie {
     nodes: Vec<TrieNode>,
     spots: usize,
+    /// Whether a place may be an element of a list.
+    has_elements: bool,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +47,7 @@ impl Default for Trie {
         Self {
             nodes: vec![TrieNode::default()],
             spots: 0,
+            has_elements: false,
         }
     }
 }
@@ -61,6 +64,7 @@ impl Trie {
     }
 
     fn below(&mut self, node: usize, key: &PathSegment) -> usize {
+        self.has_elements |= key.index.is_some();
         let mut below = self.nodes[node].below.iter();
         if let Some(known) = below.find(|below| *below.key.name == *key.name) {
             return known.node;
@@ -74,6 +78,27 @@ impl Trie {
         });
         self.nodes[node].rebuild();
         new
+    }
+
+    /// The path to each place, if all lead through objects only.
+    pub fn paths(&self) -> Option<Vec<Vec<Box<str>>>> {
+        if self.has_elements {
+            return None;
+        }
+        let mut paths = vec![Vec::new(); self.spots];
+        let mut open = vec![(0, Vec::new())];
+        while let Some((node, path)) = open.pop() {
+            let TrieNode { spot, below, .. } = &self.nodes[node];
+            for edge in below {
+                let mut path: Vec<Box<str>> = path.clone();
+                path.push(edge.key.name.clone());
+                open.push((edge.node, path));
+            }
+            if let Some(spot) = spot {
+                paths[*spot] = path;
+            }
+        }
+        Some(paths)
     }
 
     pub fn walk(&self, root: TapeValue<'_>, spots: &mut TrieValues) {
@@ -153,6 +178,13 @@ impl TrieNode {
 }
 
 impl TrieValues {
+    /// The places by the numbers of their paths.
+    pub fn look_up(&mut self, scanned: &TapeDocument<'_>, paths: &[PathNumber]) {
+        self.0.clear();
+        let places = paths.iter().map(|path| scanned.place(*path));
+        self.0.extend(places.map(|place| place.unwrap_or(NOTHING)));
+    }
+
     /// The tape entry at a place.
     pub fn get(&self, spot: TrieSlot) -> Option<u32> {
         let entry = *self.0.get(spot)?;

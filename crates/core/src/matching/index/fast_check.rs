@@ -10,7 +10,6 @@ use crate::matching::index::path_table::PathValues;
 use crate::matching::index::posting::{PostingRange, number};
 use crate::matching::index::predicates::PredicateInfo;
 use crate::matching::index::value_table::{ValueTable, ValueWord};
-use crate::number::double;
 
 /// How a predicate is evaluated on the digest of its slot.
 #[derive(Debug, Clone, Copy)]
@@ -137,8 +136,7 @@ impl ValueDigest {
                 let text = datum.text().expect("a text has its text");
                 digest.empty = text.is_empty();
                 if values.reads_numbers {
-                    let number = value_kind::number(&text);
-                    digest.number = number.as_ref().map_or(f64::NAN, double);
+                    digest.number = value_kind::double_of(&text).unwrap_or(f64::NAN);
                 }
             }
             JsonKind::List => {

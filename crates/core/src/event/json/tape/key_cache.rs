@@ -2,6 +2,7 @@
 //! Each key is remembered after the key before it, so that what is known of one includes all keys before it in
 //! its object: none repeats another.
 
+use crate::event::json::tape::path_numbers::PathNumber;
 use crate::event::json::tape::run::{common, same};
 
 /// The memory of a cache is limited; it starts again with the next text when this many keys are remembered.
@@ -14,13 +15,16 @@ const MARKS: usize = 3;
 
 /// The number of a remembered key, or `NONE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyNumber(u32);
+pub struct KeyNumber(u16);
 
-/// Where a key was found: after another key, or as the first key of the object that another key has.
+/// Where a key was found: after another key, or as the first key of an object.
 #[derive(Debug, Clone, Copy)]
 pub enum KeyPlace {
     After(KeyNumber),
+    /// In the object that another key has.
     Within(KeyNumber),
+    /// In an object of the list that another key has.
+    InList(KeyNumber),
 }
 
 #[derive(Debug)]
@@ -39,6 +43,9 @@ struct CachedKey {
     hash: u32,
     after: Followers,
     within: Followers,
+    in_list: Followers,
+    /// The path to the key; none in a list.
+    path: PathNumber,
     /// The next key of the same place.
     sibling: KeyNumber,
 }
@@ -62,10 +69,11 @@ pub struct KnownKey {
     pub span: usize,
     /// The key that was found last after this one.
     pub next: KeyNumber,
+    pub path: PathNumber,
 }
 
 impl KeyNumber {
-    pub const NONE: Self = Self(u32::MAX);
+    pub const NONE: Self = Self(u16::MAX);
     /// Above the outermost value.
     pub const ROOT: Self = Self(0);
 }
@@ -89,35 +97,35 @@ impl Default for KeyCache {
 }
 
 impl KeyCache {
-    pub fn begin(&mut self) {
-        if self.full {
-            self.clear();
-        }
+    /// Whether another key could not be remembered.
+    pub fn is_full(&self) -> bool {
+        self.full
     }
 
-    fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.full = false;
         self.keys.clear();
-        self.keys.push(CachedKey::new(&[], 0));
+        self.keys.push(CachedKey::new(&[], 0, PathNumber::ROOT));
     }
 
-    /// The key that was found last as the first one of the object that a key has.
-    #[inline(always)]
-    pub fn within(&self, key: KeyNumber) -> KeyNumber {
-        let key = self.keys.get(key.0 as usize);
-        key.map_or(KeyNumber::NONE, |key| key.within.last)
-    }
-
-    /// The key that was found last after another one.
-    pub fn after(&self, key: KeyNumber) -> KeyNumber {
-        let key = self.keys.get(key.0 as usize);
-        key.map_or(KeyNumber::NONE, |key| key.after.last)
+    /// The key that was found last in a place.
+    #[inline]
+    pub fn last(&self, place: KeyPlace) -> KeyNumber {
+        let (KeyPlace::After(key) | KeyPlace::Within(key) | KeyPlace::InList(key)) = place;
+        let Some(key) = self.keys.get(usize::from(key.0)) else {
+            return KeyNumber::NONE;
+        };
+        match place {
+            KeyPlace::After(_) => key.after.last,
+            KeyPlace::Within(_) => key.within.last,
+            KeyPlace::InList(_) => key.in_list.last,
+        }
     }
 
     /// What is known of a key if the text has it at a position.
     #[inline(always)]
     pub fn recognise(&self, key: KeyNumber, bytes: &[u8], at: usize) -> Option<KnownKey> {
-        let key = self.keys.get(key.0 as usize)?;
+        let key = self.keys.get(usize::from(key.0))?;
         let text = bytes.get(at..)?.first_chunk::<TEXT>()?;
         let span = usize::from(key.length);
         (common(text, &key.text) >= span).then_some(KnownKey {
@@ -125,16 +133,23 @@ impl KeyCache {
             length: span - MARKS,
             span,
             next: key.after.last,
+            path: key.path,
         })
     }
 
     /// The number of a key in a place, if it is known there.
-    pub fn find(&mut self, place: KeyPlace, name: &[u8], hash: u32) -> Option<KeyNumber> {
+    pub fn find(
+        &mut self,
+        place: KeyPlace,
+        name: &[u8],
+        hash: u32,
+    ) -> Option<(KeyNumber, PathNumber)> {
         let mut next = self.followers(place)?.first;
-        while let Some(key) = self.keys.get(next.0 as usize) {
+        while let Some(key) = self.keys.get(usize::from(next.0)) {
             if key.hash == hash && same(key.name(), name) {
+                let path = key.path;
                 self.followers(place)?.last = next;
-                return Some(next);
+                return Some((next, path));
             }
             next = key.sibling;
         }
@@ -142,7 +157,7 @@ impl KeyCache {
     }
 
     /// Remembers a new key of a place; it repeats none before it. `NONE` if it is too long or there are too many.
-    pub fn add(&mut self, place: KeyPlace, name: &[u8], hash: u32) -> KeyNumber {
+    pub fn add(&mut self, place: KeyPlace, name: &[u8], hash: u32, path: PathNumber) -> KeyNumber {
         let Some(followers) = self.followers(place).copied() else {
             return KeyNumber::NONE;
         };
@@ -153,8 +168,8 @@ impl KeyCache {
             self.full = true;
             return KeyNumber::NONE;
         }
-        let number = KeyNumber(self.keys.len() as u32);
-        let mut key = CachedKey::new(name, hash);
+        let number = KeyNumber(self.keys.len() as u16);
+        let mut key = CachedKey::new(name, hash, path);
         key.sibling = followers.first;
         self.keys.push(key);
         if let Some(followers) = self.followers(place) {
@@ -167,22 +182,23 @@ impl KeyCache {
     }
 
     fn followers(&mut self, place: KeyPlace) -> Option<&mut Followers> {
-        let (KeyPlace::After(key) | KeyPlace::Within(key)) = place;
-        let key = self.keys.get_mut(key.0 as usize)?;
+        let (KeyPlace::After(key) | KeyPlace::Within(key) | KeyPlace::InList(key)) = place;
+        let key = self.keys.get_mut(usize::from(key.0))?;
         Some(match place {
             KeyPlace::After(_) => &mut key.after,
             KeyPlace::Within(_) => &mut key.within,
+            KeyPlace::InList(_) => &mut key.in_list,
         })
     }
 
     fn count(&self, first: KeyNumber) -> usize {
-        let key = |number: KeyNumber| self.keys.get(number.0 as usize);
+        let key = |number: KeyNumber| self.keys.get(usize::from(number.0));
         std::iter::successors(key(first), |before| key(before.sibling)).count()
     }
 }
 
 impl CachedKey {
-    fn new(name: &[u8], hash: u32) -> Self {
+    fn new(name: &[u8], hash: u32, path: PathNumber) -> Self {
         let mut text = [0; TEXT];
         let end = name.len() + 1;
         text[0] = b'"';
@@ -195,6 +211,8 @@ impl CachedKey {
             hash,
             after: Followers::NONE,
             within: Followers::NONE,
+            in_list: Followers::NONE,
+            path,
             sibling: KeyNumber::NONE,
         }
     }

@@ -4,6 +4,7 @@
 
 mod key_cache;
 mod key_hash;
+mod path_numbers;
 pub(in crate::event) mod run;
 mod scan;
 #[cfg(test)]
@@ -11,12 +12,14 @@ mod tests;
 mod token;
 
 pub(super) use crate::event::json::tape::key_hash::hash;
+pub use crate::event::json::tape::path_numbers::PathNumber;
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
 use crate::event::json::tape::key_cache::KeyCache;
+use crate::event::json::tape::path_numbers::PathNumbers;
 use crate::event::json::tape::run::same;
 use crate::number::nearest_double;
 
@@ -41,6 +44,10 @@ pub struct Tape {
     /// The hashes of the keys of open objects with a new key.
     hashes: Vec<u32>,
     keys: KeyCache,
+    paths: PathNumbers,
+    /// By path, the index of the last entry that was there. The entry of this text, if it has the path.
+    places: Vec<u32>,
+    numbering: u64,
 }
 
 /// A scanned text with its tape.
@@ -48,6 +55,8 @@ pub struct Tape {
 pub struct TapeDocument<'a> {
     text: &'a str,
     entries: &'a [TapeEntry],
+    places: &'a [u32],
+    numbering: u64,
 }
 
 /// One value on a tape.
@@ -80,6 +89,7 @@ struct TapeEntry {
     end: u32,
     /// The index of the entry after the content.
     link: u32,
+    path: PathNumber,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,16 +112,36 @@ impl Tape {
         if self.entries.capacity() > MAX_KEPT_ENTRIES && bytes.len() < MAX_KEPT_ENTRIES {
             self.entries = Vec::new();
         }
-        let Self {
-            entries,
-            hashes,
-            keys,
-        } = self;
-        scan::scan(bytes, entries, hashes, keys)?;
+        scan::scan(bytes, self)?;
         Some(TapeDocument {
             text,
             entries: &self.entries,
+            places: &self.places,
+            numbering: self.numbering,
         })
+    }
+
+    /// Prepares for the next text. What is remembered of earlier texts is limited: it starts again.
+    fn begin(&mut self) {
+        self.entries.clear();
+        self.hashes.clear();
+        if self.keys.is_full() || self.paths.is_full() {
+            self.keys.clear();
+            self.paths = PathNumbers::default();
+            self.places.clear();
+            self.numbering += 1;
+        }
+        self.places.resize(self.paths.end(), 0);
+    }
+
+    /// Counts how often the paths were numbered again.
+    pub fn numbering(&self) -> u64 {
+        self.numbering
+    }
+
+    /// The number of a path, for lookups in the texts that are scanned after this.
+    pub fn path<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) -> PathNumber {
+        self.paths.of_keys(keys)
     }
 }
 
@@ -128,6 +158,20 @@ impl<'a> TapeDocument<'a> {
     #[inline]
     pub fn item(&'a self, at: u32) -> TapeValue<'a> {
         TapeValue { of: self, at }
+    }
+
+    /// The numbering that path numbers must be of.
+    #[inline]
+    pub fn numbering(&self) -> u64 {
+        self.numbering
+    }
+
+    /// The number on the tape of the value at a path that leads through objects only.
+    #[inline]
+    pub fn place(&self, path: PathNumber) -> Option<u32> {
+        let at = *self.places.get(path.index())?;
+        let entry = self.entries.get(at as usize)?;
+        (entry.path == path).then_some(at)
     }
 
     #[inline]

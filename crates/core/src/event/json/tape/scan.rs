@@ -4,9 +4,10 @@
 
 use crate::event::json::tape::key_cache::{KeyCache, KeyNumber, KeyPlace};
 use crate::event::json::tape::key_hash::{hash, hash_within};
+use crate::event::json::tape::path_numbers::{PathNumber, PathNumbers};
 use crate::event::json::tape::run::{plain, same};
 use crate::event::json::tape::token::{escaped_end, number};
-use crate::event::json::tape::{EntryKind, TapeEntry};
+use crate::event::json::tape::{EntryKind, Tape, TapeEntry};
 use crate::number::RESERVED_KEY;
 
 /// The maximum nesting depth, as in the parser.
@@ -17,21 +18,16 @@ const MAX_KEYS: usize = 256;
 /// The parser rejects the key with this hash.
 const RESERVED_HASH: u32 = hash(RESERVED_KEY.as_bytes(), 0, RESERVED_KEY.len());
 
-pub fn scan(
-    bytes: &[u8],
-    entries: &mut Vec<TapeEntry>,
-    hashes: &mut Vec<u32>,
-    cache: &mut KeyCache,
-) -> Option<()> {
-    entries.clear();
-    hashes.clear();
-    cache.begin();
+pub fn scan(bytes: &[u8], tape: &mut Tape) -> Option<()> {
+    tape.begin();
     u32::try_from(bytes.len()).ok()?;
     let mut scan = Scanner {
         bytes,
-        entries,
-        hashes,
-        cache,
+        entries: &mut tape.entries,
+        places: &mut tape.places,
+        hashes: &mut tape.hashes,
+        cache: &mut tape.keys,
+        paths: &mut tape.paths,
     };
     let (byte, at) = scan.visible(0)?;
     let end = scan.value(byte, at, Key::NONE, 0)?;
@@ -46,9 +42,11 @@ pub fn scan(
 struct Scanner<'a> {
     bytes: &'a [u8],
     entries: &'a mut Vec<TapeEntry>,
+    places: &'a mut Vec<u32>,
     /// The hashes of the keys of open objects with a new key.
     hashes: &'a mut Vec<u32>,
     cache: &'a mut KeyCache,
+    paths: &'a mut PathNumbers,
 }
 
 /// The key of a value; empty for the outermost value and for elements.
@@ -57,8 +55,9 @@ struct Key {
     start: u32,
     length: u16,
     hash: u32,
-    /// The key in the cache; for elements, that of their list.
-    number: KeyNumber,
+    /// The place of the first key of an object under this key.
+    within: KeyPlace,
+    path: PathNumber,
 }
 
 impl Key {
@@ -66,8 +65,19 @@ impl Key {
         start: 0,
         length: 0,
         hash: 0,
-        number: KeyNumber::ROOT,
+        within: KeyPlace::Within(KeyNumber::ROOT),
+        path: PathNumber::ROOT,
     };
+
+    /// The key of the elements of a list under this key: none.
+    fn of_elements(self) -> Self {
+        let (KeyPlace::Within(key) | KeyPlace::InList(key) | KeyPlace::After(key)) = self.within;
+        Self {
+            within: KeyPlace::InList(key),
+            path: PathNumber::NONE,
+            ..Self::NONE
+        }
+    }
 }
 
 /// The keys of an object with a new key.
@@ -159,6 +169,9 @@ impl Scanner<'_> {
     #[inline(always)]
     fn push(&mut self, kind: EntryKind, escaped: bool, key: Key, start: usize, end: usize) {
         let link = self.entries.len() as u32 + 1;
+        if let Some(place) = self.places.get_mut(key.path.index()) {
+            *place = link - 1;
+        }
         self.entries.push(TapeEntry {
             kind,
             escaped,
@@ -168,6 +181,7 @@ impl Scanner<'_> {
             start: start as u32,
             end: end as u32,
             link,
+            path: key.path,
         });
     }
 
@@ -183,27 +197,29 @@ impl Scanner<'_> {
             bits: 0,
             complete: false,
         };
-        let mut place = KeyPlace::Within(key.number);
-        let mut expected = self.cache.within(key.number);
+        let (parent, mut place) = (key.path, key.within);
+        let mut expected = self.cache.last(place);
         loop {
-            let key;
+            let (key, number);
             match self.cache.recognise(expected, self.bytes, at) {
                 Some(known) => {
                     key = Key {
                         start: at as u32 + 1,
                         length: known.length as u16,
                         hash: known.hash,
-                        number: expected,
+                        within: KeyPlace::Within(expected),
+                        path: known.path,
                     };
+                    number = expected;
                     at += known.span;
                     expected = known.next;
                 }
                 None => {
-                    (key, at) = self.key(at, place, &mut seen)?;
+                    (key, number, at) = self.key(at, parent, place, &mut seen)?;
                     // Once a key is new, each one after it is compared with all before it.
                     expected = match seen.complete {
                         true => KeyNumber::NONE,
-                        false => self.cache.after(key.number),
+                        false => self.cache.last(KeyPlace::After(number)),
                     };
                 }
             }
@@ -214,7 +230,7 @@ impl Scanner<'_> {
                 break;
             }
             (_, at) = self.visible(at + 1)?;
-            place = KeyPlace::After(key.number);
+            place = KeyPlace::After(number);
         }
         if byte != b'}' {
             return None;
@@ -225,9 +241,15 @@ impl Scanner<'_> {
         self.close(object, at)
     }
 
-    /// A key that was not expected, and the position after its colon.
+    /// A key that was not expected, its number in the cache and the position after its colon.
     #[inline(never)]
-    fn key(&mut self, at: usize, place: KeyPlace, seen: &mut SeenKeys) -> Option<(Key, usize)> {
+    fn key(
+        &mut self,
+        at: usize,
+        parent: PathNumber,
+        place: KeyPlace,
+        seen: &mut SeenKeys,
+    ) -> Option<(Key, KeyNumber, usize)> {
         if self.byte(at)? != b'"' {
             return None;
         }
@@ -251,14 +273,23 @@ impl Scanner<'_> {
             seen.bits |= 1 << (hash % 64);
             self.hashes.push(hash);
         }
+        let (number, path) = match known {
+            Some(known) => known,
+            None => {
+                let path = self.paths.of_text(parent, name, hash);
+                self.places.resize(self.paths.end(), 0);
+                (self.cache.add(place, name, hash, path), path)
+            }
+        };
         let key = Key {
             start: start as u32,
             length: u16::try_from(name.len()).ok()?,
             hash,
-            number: known.unwrap_or_else(|| self.cache.add(place, name, hash)),
+            within: KeyPlace::Within(number),
+            path,
         };
         match self.visible(end + 1)? {
-            (b':', at) => Some((key, at + 1)),
+            (b':', at) => Some((key, number, at + 1)),
             _ => None,
         }
     }
@@ -304,15 +335,7 @@ impl Scanner<'_> {
             return self.close(list, at);
         }
         loop {
-            at = self.value(
-                byte,
-                at,
-                Key {
-                    number: key.number,
-                    ..Key::NONE
-                },
-                depth + 1,
-            )?;
+            at = self.value(byte, at, key.of_elements(), depth + 1)?;
             (byte, at) = self.visible(at)?;
             match byte {
                 b',' => (byte, at) = self.visible(at + 1)?,
