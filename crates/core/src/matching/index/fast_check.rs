@@ -91,9 +91,10 @@ impl FastCheck {
                 Some(ComparedValues::Equal(points)) => {
                     FastCheck::Equal(slot, words(&values.equal, &points))
                 }
-                Some(ComparedValues::Element(points)) => {
-                    FastCheck::Element(slot, words(&values.elements, &points))
-                }
+                Some(ComparedValues::Element(points)) => match &values.elements {
+                    Some(elements) => FastCheck::Element(slot, words(elements, &points)),
+                    None => FastCheck::None,
+                },
                 None => FastCheck::None,
             },
         }
@@ -113,9 +114,10 @@ impl ValueDigest {
         elements: (0, 0),
     };
 
-    /// Adds the words of a list's elements to those of other slots.
+    /// Adds the words of a list's elements to those of other slots. `text` is that of the value, if it is one.
     pub fn new(
         datum: Option<ValueRef<'_>>,
+        text: Option<&str>,
         values: &PathValues,
         elements: &mut Vec<ValueWord>,
     ) -> Self {
@@ -133,21 +135,24 @@ impl ValueDigest {
             JsonKind::Bool | JsonKind::Object => {}
             JsonKind::Number => digest.number = datum.double().unwrap_or(f64::NAN),
             JsonKind::Text => {
-                let text = datum.text().expect("a text has its text");
+                let text = text.expect("a text has its text");
                 digest.empty = text.is_empty();
                 if values.reads_numbers {
-                    digest.number = value_kind::double_of(&text).unwrap_or(f64::NAN);
+                    digest.number = value_kind::double_of(text).unwrap_or(f64::NAN);
                 }
+                digest.word = values.equal.word_of_text(text);
+                return digest;
             }
             JsonKind::List => {
-                let start = elements.len();
-                let words = datum.elements().map(|element| {
-                    let double = || element.double();
-                    values.elements.word_of(element, double)
-                });
-                elements.extend(words);
-                digest.elements = (start, elements.len());
-                digest.empty = elements.len() == start;
+                digest.empty = datum.elements().next().is_none();
+                if let Some(table) = &values.elements {
+                    let start = elements.len();
+                    let words = datum
+                        .elements()
+                        .map(|element| table.word_of(element, || element.double()));
+                    elements.extend(words);
+                    digest.elements = (start, elements.len());
+                }
                 return digest;
             }
         }

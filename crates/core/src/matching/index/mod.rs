@@ -109,10 +109,13 @@ impl RuleIndex {
         for &slot in &self.searched {
             let table = &self.tables[slot as usize];
             let datum = slots.slot(slot as usize);
-            let make = |elements: &mut _| ValueDigest::new(datum, &table.values, elements);
+            // A text with escapes is built, so this is done once.
+            let text = datum.and_then(ValueRef::text);
+            let text = text.as_deref();
+            let make = |elements: &mut _| ValueDigest::new(datum, text, &table.values, elements);
             let (digest, elements) = scratch.digests.get(slot, make);
             let (buffers, spans) = (&mut scratch.buffers, &mut scratch.spans);
-            table.find(datum, digest, elements, buffers, spans);
+            table.find(datum, text, digest, elements, buffers, spans);
         }
         value_table::push(self.always, &mut scratch.spans);
         let spans = std::mem::take(&mut scratch.spans);
@@ -178,7 +181,9 @@ impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator
         let (slots, tables) = (self.slots, &self.index.tables);
         let (digest, elements) = self.scratch.digests.get(slot, |elements| {
             let datum = slots.slot(slot as usize);
-            ValueDigest::new(datum, &tables[slot as usize].values, elements)
+            let text = datum.and_then(ValueRef::text);
+            let values = &tables[slot as usize].values;
+            ValueDigest::new(datum, text.as_deref(), values, elements)
         });
         fast_check::holds(check, operands, digest, elements)
     }

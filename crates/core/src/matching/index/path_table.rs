@@ -31,7 +31,7 @@ pub struct PathTable {
     existing: PostingRange,
     present: PostingRange,
     numbers: IntervalTree,
-    instants: IntervalTree,
+    instants: Option<Box<IntervalTree>>,
     texts: Option<Box<TextTables>>,
     /// Of case-folded texts.
     folded: Option<Box<TextTables>>,
@@ -41,7 +41,7 @@ pub struct PathTable {
 #[derive(Debug, Default)]
 pub struct PathValues {
     pub equal: ValueTable,
-    pub elements: ValueTable,
+    pub elements: Option<Box<ValueTable>>,
     /// Whether a text that is a number counts as a number.
     pub reads_numbers: bool,
 }
@@ -119,7 +119,8 @@ impl PathTableBuilder {
     pub fn values(&self) -> PathValues {
         PathValues {
             equal: ValueTable::new(self.equal.keys()),
-            elements: ValueTable::new(self.elements.keys()),
+            elements: (!self.elements.is_empty())
+                .then(|| Box::new(ValueTable::new(self.elements.keys()))),
             reads_numbers: self.reads_numbers,
         }
     }
@@ -132,7 +133,9 @@ impl PathTableBuilder {
             postings.add(self.present),
         );
         values.equal.fill(self.equal, postings);
-        values.elements.fill(self.elements, postings);
+        if let Some(elements) = &mut values.elements {
+            elements.fill(self.elements, postings);
+        }
         let mut table = PathTable {
             has_rules: false,
             values,
@@ -140,7 +143,8 @@ impl PathTableBuilder {
             existing,
             present,
             numbers: IntervalTree::new(self.numbers, postings),
-            instants: IntervalTree::new(self.instants, postings),
+            instants: (!self.instants.is_empty())
+                .then(|| Box::new(IntervalTree::new(self.instants, postings))),
             texts: self.texts.finish(postings),
             folded: self.folded.finish(postings),
         };
@@ -170,10 +174,11 @@ impl TextTablesBuilder {
 }
 
 impl PathTable {
-    /// `elements` are those of all digests.
+    /// `text` is that of the value, if it is one. `elements` are those of all digests.
     pub fn find(
         &self,
         datum: Option<ValueRef<'_>>,
+        text: Option<&str>,
         digest: &ValueDigest,
         elements: &[ValueWord],
         buffers: &mut Buffers,
@@ -193,14 +198,14 @@ impl PathTable {
         match datum.kind() {
             JsonKind::Null | JsonKind::Bool => {}
             JsonKind::Number => {
-                if !self.instants.is_empty()
+                if let Some(instants) = &self.instants
                     && let Some(at) = time_of(datum, &TimeZone::UTC)
                 {
-                    self.instants.find(milliseconds(at), found);
+                    instants.find(milliseconds(at), found);
                 }
             }
             JsonKind::Text => {
-                self.find_text(&datum.text().expect("a text has its text"), buffers, found)
+                self.find_text(text.expect("a text has its text"), buffers, found);
             }
             JsonKind::Object => push(self.values.equal.container_span(JsonKind::Object), found),
             JsonKind::List => {
@@ -211,10 +216,10 @@ impl PathTable {
     }
 
     fn find_text(&self, text: &str, buffers: &mut Buffers, found: &mut Vec<PostingRange>) {
-        if !self.instants.is_empty()
+        if let Some(instants) = &self.instants
             && let Some(at) = read_time(text, &TimeZone::UTC)
         {
-            self.instants.find(milliseconds(at), found);
+            instants.find(milliseconds(at), found);
         }
         let Buffers {
             folded,
@@ -241,7 +246,10 @@ impl PathTable {
         buffers: &mut Buffers,
         found: &mut Vec<PostingRange>,
     ) {
-        let (from, elements) = (found.len(), &self.values.elements);
+        let Some(elements) = &self.values.elements else {
+            return;
+        };
+        let from = found.len();
         for word in words {
             push(elements.span(*word), found);
         }
@@ -351,9 +359,11 @@ mod tests {
         let (postings, mut spans) = (postings.finish().0, Vec::new());
         let datum = value.as_ref().map(ValueRef::Built);
         let mut elements = Vec::new();
-        let digest = ValueDigest::new(datum, &table.values, &mut elements);
+        let text = datum.and_then(ValueRef::text);
+        let digest = ValueDigest::new(datum, text.as_deref(), &table.values, &mut elements);
         table.find(
             datum,
+            text.as_deref(),
             &digest,
             &elements,
             &mut Buffers::default(),

@@ -8,6 +8,8 @@ pub struct ValueMap {
     /// A power of two; at least half of the entries are empty. A key is at the place that its hash has, or soon
     /// after it.
     entries: Box<[ValueEntry]>,
+    /// Bits of the hashes of all keys. Most values of events are no keys, and their bits are not set.
+    filter: Box<[u64]>,
     /// The texts of more than sixteen bytes.
     bytes: Box<[u8]>,
     /// The length of the longest text: a longer one is not looked up.
@@ -22,16 +24,21 @@ pub enum MapKey<'a> {
     Text(&'a [u8]),
 }
 
+/// Two of them are in one cache line.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 struct ValueEntry {
-    head: Head,
+    /// The number or the first sixteen bytes of a text.
+    low: u64,
+    high: u64,
+    length: u32,
     /// The start of a long text in `bytes`.
     start: u32,
     span: PostingRange,
 }
 
 /// The number or the first sixteen bytes of a text, and its length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Head {
     low: u64,
     high: u64,
@@ -51,11 +58,9 @@ impl ValueMap {
         keys.sort_unstable();
         keys.dedup();
         let empty = ValueEntry {
-            head: Head {
-                low: 0,
-                high: 0,
-                length: EMPTY,
-            },
+            low: 0,
+            high: 0,
+            length: EMPTY,
             start: 0,
             span: PostingRange::default(),
         };
@@ -64,11 +69,15 @@ impl ValueMap {
             count => (2 * count).next_power_of_two(),
         };
         let mut entries = vec![empty; length];
+        let mut filter = vec![0; length.div_ceil(8)];
         let (mut bytes, mut longest) = (Vec::new(), 0);
         for key in keys {
             let head = Head::new(key);
-            let mut at = head.hash(key) % length;
-            while entries[at].head.length != EMPTY {
+            let hash = head.hash(key);
+            let (word, bit) = filter_bit(hash, filter.len());
+            filter[word] |= bit;
+            let mut at = hash as usize % length;
+            while entries[at].length != EMPTY {
                 at = (at + 1) % length;
             }
             let start = number(bytes.len());
@@ -78,14 +87,18 @@ impl ValueMap {
                     bytes.extend_from_slice(text);
                 }
             }
+            let Head { low, high, length } = head;
             entries[at] = ValueEntry {
-                head,
+                low,
+                high,
+                length,
                 start,
                 ..empty
             };
         }
         Self {
             entries: entries.into(),
+            filter: filter.into(),
             bytes: bytes.into(),
             longest,
         }
@@ -103,13 +116,19 @@ impl ValueMap {
             return None;
         }
         let (head, last) = (Head::new(key), self.entries.len() - 1);
-        let mut at = head.hash(key) & last;
+        let hash = head.hash(key);
+        let (word, bit) = filter_bit(hash, self.filter.len());
+        if self.filter[word] & bit == 0 {
+            return None;
+        }
+        let mut at = hash as usize & last;
         loop {
             let entry = &self.entries[at];
-            if entry.head == head && self.has_rest(entry, key) {
+            let same = entry.low == head.low && entry.high == head.high;
+            if same && entry.length == head.length && self.has_rest(entry, key) {
                 return Some(at as u32);
             }
-            if entry.head.length == EMPTY {
+            if entry.length == EMPTY {
                 return None;
             }
             at = (at + 1) & last;
@@ -162,7 +181,7 @@ impl Head {
     }
 
     #[inline]
-    fn hash(self, key: MapKey<'_>) -> usize {
+    fn hash(self, key: MapKey<'_>) -> u64 {
         let mut hash = fold(self.low ^ u64::from(self.length), self.high ^ SEEDS[0]);
         if let MapKey::Text(text) = key
             && text.len() > HEAD
@@ -172,8 +191,15 @@ impl Head {
                 hash = fold(hash ^ low, high ^ SEEDS[0]);
             }
         }
-        fold(hash, SEEDS[1]) as usize
+        fold(hash, SEEDS[1])
     }
+}
+
+/// The bit of a hash in a filter with so many words, a power of two: not the bits that choose the entry.
+#[inline]
+fn filter_bit(hash: u64, words: usize) -> (usize, u64) {
+    let word = (hash >> 32) as usize & words.wrapping_sub(1);
+    (word, 1 << (hash >> 58))
 }
 
 const SEEDS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xA076_1D64_78BD_642F];

@@ -21,7 +21,7 @@ pub struct ValueTable {
     list: PostingRange,
     object: PostingRange,
     values: ValueMap,
-    folded: FxHashMap<Box<str>, PostingRange>,
+    folded: Option<Box<FxHashMap<Box<str>, PostingRange>>>,
 }
 
 impl ValueWord {
@@ -58,11 +58,13 @@ impl ValueTable {
                         .set(number.expect("the table has the value"), span);
                 }
                 EqualityKey::Folded(text) => {
-                    self.folded.insert(text, span);
+                    self.folded.get_or_insert_default().insert(text, span);
                 }
             }
         }
-        self.folded.shrink_to_fit();
+        if let Some(folded) = &mut self.folded {
+            folded.shrink_to_fit();
+        }
     }
 
     /// The number of a value; unknown for those that an operator has to compare.
@@ -87,12 +89,15 @@ impl ValueTable {
             JsonKind::Bool if datum.bool() == Some(true) => ValueWord::YES,
             JsonKind::Bool => ValueWord::NO,
             JsonKind::Number => self.number(double().map(|double| MapKey::Number(key_of(double)))),
-            JsonKind::Text => {
-                let text = datum.text().expect("a text has its text");
-                self.number(Some(MapKey::Text(text.as_bytes())))
-            }
+            JsonKind::Text => self.word_of_text(&datum.text().expect("a text has its text")),
             JsonKind::List | JsonKind::Object => ValueWord::UNKNOWN,
         }
+    }
+
+    /// The same for a text.
+    #[inline]
+    pub fn word_of_text(&self, text: &str) -> ValueWord {
+        self.number(Some(MapKey::Text(text.as_bytes())))
     }
 
     /// The rules of a value by its number.
@@ -123,11 +128,12 @@ impl ValueTable {
     }
 
     pub fn folds(&self) -> bool {
-        !self.folded.is_empty()
+        self.folded.is_some()
     }
 
     pub fn find_folded(&self, text: &str) -> PostingRange {
-        self.folded.get(text).copied().unwrap_or_default()
+        let span = self.folded.as_ref().and_then(|folded| folded.get(text));
+        span.copied().unwrap_or_default()
     }
 
     #[inline]
