@@ -166,7 +166,6 @@ impl Decoder {
     }
 
     /// All paths that it reads.
-    #[cfg(test)]
     pub fn paths(&'static self) -> Vec<&'static DocumentPath> {
         let (Marker::Has(marker) | Marker::Starts(marker, _)) = &self.marker;
         let type_name = match &self.type_name {

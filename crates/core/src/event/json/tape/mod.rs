@@ -12,15 +12,16 @@ mod tests;
 mod token;
 
 pub(super) use crate::event::json::tape::key_hash::hash;
-pub use crate::event::json::tape::path_numbers::PathNumber;
+pub use crate::event::json::tape::path_numbers::{PathNumber, PathNumbers};
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
+use crate::event::json::lookup::TABLE_PATHS;
 use crate::event::json::tape::key_cache::KeyCache;
-use crate::event::json::tape::path_numbers::PathNumbers;
 use crate::event::json::tape::run::same;
+use crate::event::json::tape::token::integer;
 use crate::number::nearest_double;
 
 /// The capacity that a tape keeps between texts: about a megabyte.
@@ -131,7 +132,15 @@ impl Tape {
             self.places.clear();
             self.numbering += 1;
         }
+        self.number_table_paths();
         self.places.resize(self.paths.end(), 0);
+    }
+
+    /// The paths of all tables have the first numbers.
+    fn number_table_paths(&mut self) {
+        if self.paths.is_empty() {
+            self.paths = TABLE_PATHS.numbers.clone();
+        }
     }
 
     /// Counts how often the paths were numbered again.
@@ -141,6 +150,7 @@ impl Tape {
 
     /// The number of a path, for lookups in the texts that are scanned after this.
     pub fn path<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) -> PathNumber {
+        self.number_table_paths();
         self.paths.of_keys(keys)
     }
 }
@@ -208,6 +218,12 @@ impl<'a> TapeValue<'a> {
             EntryKind::List => JsonKind::List,
             EntryKind::Object => JsonKind::Object,
         }
+    }
+
+    /// The value at a path from the outermost value.
+    #[inline]
+    pub fn at_path(self, path: PathNumber) -> Option<TapeValue<'a>> {
+        self.of.place(path).map(|at| self.of.item(at))
     }
 
     /// The value under a key of an object.
@@ -350,19 +366,14 @@ impl<'a> TapeValue<'a> {
 impl<'a> TapeDocument<'a> {
     /// The nearest double of an integer, which has few enough digits for 64 bits.
     fn integer(&self, entry: &TapeEntry) -> f64 {
-        let text = self.slice(entry).as_bytes();
-        let digits = text.strip_prefix(b"-").unwrap_or(text);
-        let size = digits
-            .iter()
-            .fold(0, |size: u64, digit| size * 10 + u64::from(digit - b'0'));
+        let bytes = self.text.as_bytes();
+        let (start, end) = (entry.start as usize, entry.end as usize);
+        let negative = bytes[start] == b'-';
+        let size = integer(bytes, start + usize::from(negative), end);
         // Conversion rounds to the nearest double, as parsing does.
         #[allow(clippy::cast_precision_loss)]
         let size = size as f64;
-        if digits.len() < text.len() {
-            -size
-        } else {
-            size
-        }
+        if negative { -size } else { size }
     }
 
     fn unescaped(&self, entry: &TapeEntry) -> Cow<'a, str> {

@@ -12,7 +12,7 @@ const MAX_PATHS_OF_TEXTS: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PathNumber(u32);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct PathNumbers {
     /// The last path with this parent and hash of its last key.
     known: FxHashMap<(PathNumber, u32), PathNumber>,
@@ -21,7 +21,7 @@ pub struct PathNumbers {
     of_texts: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct NumberedPath {
     /// The last key.
     name: Box<[u8]>,
@@ -43,6 +43,10 @@ impl PathNumber {
 }
 
 impl PathNumbers {
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
     /// One more than the largest number.
     pub fn end(&self) -> usize {
         self.paths.len() + PathNumber::FIRST

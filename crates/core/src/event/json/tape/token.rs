@@ -103,3 +103,55 @@ fn decimal(bytes: &[u8], start: usize, at: usize) -> Option<(EntryKind, usize)> 
     }
     Some((EntryKind::Decimal, end))
 }
+
+/// The integer that a run of digits is. It has few enough digits for 64 bits.
+pub fn integer(bytes: &[u8], start: usize, end: usize) -> u64 {
+    let before = |end: usize| {
+        let chunk = bytes.get(end.checked_sub(8)?..end)?.first_chunk::<8>();
+        chunk.map(|chunk| u64::from_le_bytes(*chunk))
+    };
+    match (end - start, before(end)) {
+        (count @ 1..=8, Some(last)) => eight_digits(last, count),
+        (count @ 9..=16, Some(last)) => {
+            let first = before(end - 8).map(|first| eight_digits(first, count - 8));
+            let first = first.unwrap_or_else(|| one_by_one(&bytes[start..end - 8]));
+            first * 100_000_000 + eight_digits(last, 8)
+        }
+        _ => one_by_one(&bytes[start..end]),
+    }
+}
+
+fn one_by_one(digits: &[u8]) -> u64 {
+    let next = |value: u64, digit: &u8| value * 10 + u64::from(digit - b'0');
+    digits.iter().fold(0, next)
+}
+
+/// The value of the last digits of eight bytes, added in pairs, fours and eights.
+#[inline]
+fn eight_digits(bytes: u64, count: usize) -> u64 {
+    // What is before the digits becomes zero.
+    let digits = (bytes & 0x0F0F_0F0F_0F0F_0F0F) >> (64 - 8 * count) << (64 - 8 * count);
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    (fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_one_integer_wherever_they_are() {
+        let text = "\u{ff}x7 123456780912345678 ";
+        let start = text.find("12").unwrap();
+        for (count, first) in (1..=18).flat_map(|count| (0..=18 - count).map(move |at| (count, at)))
+        {
+            for before in [0, 2, start] {
+                let (bytes, first) = (&text.as_bytes()[before..], start - before + first);
+                let digits = std::str::from_utf8(&bytes[first..first + count]).unwrap();
+                let expected: u64 = digits.parse().unwrap();
+                assert_eq!(integer(bytes, first, first + count), expected);
+            }
+        }
+    }
+}
