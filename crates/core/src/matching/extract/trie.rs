@@ -20,7 +20,7 @@ struct TrieNode {
     spot: Option<TrieSlot>,
     below: Vec<TrieEdge>,
     /// Finds an edge by the hash of its key: at the place that the hash has, or soon after it.
-    table: Box<[EdgePlace]>,
+    table: Box<[EdgeBucket]>,
 }
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ struct TrieEdge {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum EdgePlace {
+enum EdgeBucket {
     Empty,
     Edge { hash: u32, number: u32 },
 }
@@ -149,14 +149,14 @@ impl TrieNode {
     /// Half of the places are empty, so that a search for an unknown key ends soon.
     fn rebuild(&mut self) {
         let length = (2 * self.below.len()).next_power_of_two();
-        let mut table = vec![EdgePlace::Empty; length];
+        let mut table = vec![EdgeBucket::Empty; length];
         for (number, edge) in (0..).zip(&self.below) {
             let hash = edge.key.hash;
             let mut at = hash as usize % length;
-            while let EdgePlace::Edge { .. } = table[at] {
+            while let EdgeBucket::Edge { .. } = table[at] {
                 at = (at + 1) % length;
             }
-            table[at] = EdgePlace::Edge { hash, number };
+            table[at] = EdgeBucket::Edge { hash, number };
         }
         self.table = table.into();
     }
@@ -166,7 +166,7 @@ impl TrieNode {
     fn edge(&self, value: TapeValue<'_>) -> Option<&TrieEdge> {
         let (hash, last) = (value.key_hash(), self.table.len().wrapping_sub(1));
         let mut at = hash as usize & last;
-        while let EdgePlace::Edge { hash: here, number } = *self.table.get(at)? {
+        while let EdgeBucket::Edge { hash: here, number } = *self.table.get(at)? {
             let edge = &self.below[number as usize];
             if here == hash && value.has_key(&edge.key.name) {
                 return Some(edge);
@@ -181,7 +181,7 @@ impl TrieValues {
     /// The places by the numbers of their paths.
     pub fn look_up(&mut self, scanned: &TapeDocument<'_>, paths: &[PathNumber]) {
         self.0.clear();
-        let places = paths.iter().map(|path| scanned.place(*path));
+        let places = paths.iter().map(|path| scanned.entry_at(*path));
         self.0.extend(places.map(|place| place.unwrap_or(NOTHING)));
     }
 

@@ -9,7 +9,7 @@ use crate::language::operator::value_kind;
 use crate::matching::index::path_table::PathValues;
 use crate::matching::index::posting::{PostingRange, number};
 use crate::matching::index::predicates::PredicateInfo;
-use crate::matching::index::value_table::{ValueTable, ValueWord};
+use crate::matching::index::value_table::{ValueNumber, ValueTable};
 
 /// How a predicate is evaluated on the digest of its slot.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ pub struct ValueDigest {
     pub empty: bool,
     /// NaN if the value is not a number and is not read as one.
     pub number: f64,
-    pub word: ValueWord,
+    pub value: ValueNumber,
     /// The range of the elements of a list among those of all slots.
     elements: (usize, usize),
 }
@@ -78,7 +78,7 @@ impl FastCheck {
         let values = &tables[slot as usize];
         let mut words = |table: &ValueTable, points: &[&EqualityKey]| {
             let start = number(operands.len());
-            operands.extend(points.iter().map(|point| table.word(point).0));
+            operands.extend(points.iter().map(|point| table.number_of_key(point).0));
             let length = number(points.len());
             PostingRange { start, length }
         };
@@ -110,16 +110,16 @@ impl ValueDigest {
         kind: None,
         empty: true,
         number: f64::NAN,
-        word: ValueWord::UNKNOWN,
+        value: ValueNumber::UNKNOWN,
         elements: (0, 0),
     };
 
-    /// Adds the words of a list's elements to those of other slots. `text` is that of the value, if it is one.
+    /// Adds the numbers of a list's elements to those of other slots. `text` is that of the value, if it is one.
     pub fn new(
         datum: Option<ValueRef<'_>>,
         text: Option<&str>,
         values: &PathValues,
-        elements: &mut Vec<ValueWord>,
+        elements: &mut Vec<ValueNumber>,
     ) -> Self {
         let Some(datum) = datum else {
             return Self::ABSENT;
@@ -140,7 +140,7 @@ impl ValueDigest {
                 if values.reads_numbers {
                     digest.number = value_kind::double_of(text).unwrap_or(f64::NAN);
                 }
-                digest.word = values.equal.word_of_text(text);
+                digest.value = values.equal.number_of_text(text);
                 return digest;
             }
             JsonKind::List => {
@@ -149,20 +149,20 @@ impl ValueDigest {
                     let start = elements.len();
                     let words = datum
                         .elements()
-                        .map(|element| table.word_of(element, || element.double()));
+                        .map(|element| table.number_of(element, || element.double()));
                     elements.extend(words);
                     digest.elements = (start, elements.len());
                 }
                 return digest;
             }
         }
-        digest.word = values.equal.word_of(datum, || Some(digest.number));
+        digest.value = values.equal.number_of(datum, || Some(digest.number));
         digest
     }
 
-    /// The words of the elements of a list.
+    /// The numbers of the elements of a list.
     #[inline]
-    pub fn elements<'e>(&self, all: &'e [ValueWord]) -> &'e [ValueWord] {
+    pub fn elements<'e>(&self, all: &'e [ValueNumber]) -> &'e [ValueNumber] {
         let (start, end) = self.elements;
         &all[start..end]
     }
@@ -199,26 +199,27 @@ pub fn slot(check: u32) -> u32 {
     check >> 3
 }
 
-/// Whether a check holds. `elements` are those of all slots. No operand is the unknown word.
+/// Whether a check holds. `elements` are those of all slots. No operand is the unknown number.
 #[inline]
-pub fn holds(check: u32, operands: &[u32], digest: &ValueDigest, elements: &[ValueWord]) -> bool {
+pub fn holds(check: u32, operands: &[u32], digest: &ValueDigest, elements: &[ValueNumber]) -> bool {
     match check & 7 {
         ABSENT => digest.kind.is_none(),
         EXISTS => digest.kind.is_some(),
         PRESENT => !digest.empty,
         NUMBER => is_within(digest.number, operands),
-        EQUAL => is_one_of(digest.word, operands),
+        EQUAL => is_one_of(digest.value, operands),
         _ => {
             let mut elements = digest.elements(elements).iter();
-            elements.any(|word| is_one_of(*word, operands))
+            elements.any(|value| is_one_of(*value, operands))
         }
     }
 }
 
 /// Most checks have one or two operands, for which a plain loop is faster than `contains`.
+#[allow(clippy::manual_contains)]
 #[inline]
-fn is_one_of(word: ValueWord, operands: &[u32]) -> bool {
-    operands.iter().any(|operand| *operand == word.0)
+fn is_one_of(value: ValueNumber, operands: &[u32]) -> bool {
+    operands.iter().any(|operand| *operand == value.0)
 }
 
 fn is_within(number: f64, ends: &[u32]) -> bool {

@@ -20,7 +20,7 @@ use crate::matching::index::predicates::PredicateInfo;
 use crate::matching::index::prefix_table::PrefixTable;
 use crate::matching::index::scratch::{Buffers, VisitedSet};
 use crate::matching::index::substring_table::Substrings;
-use crate::matching::index::value_table::{ValueTable, ValueWord, push};
+use crate::matching::index::value_table::{ValueNumber, ValueTable, push};
 
 #[derive(Debug, Default)]
 pub struct PathTable {
@@ -180,7 +180,7 @@ impl PathTable {
         datum: Option<ValueRef<'_>>,
         text: Option<&str>,
         digest: &ValueDigest,
-        elements: &[ValueWord],
+        elements: &[ValueNumber],
         buffers: &mut Buffers,
         found: &mut Vec<PostingRange>,
     ) {
@@ -191,7 +191,7 @@ impl PathTable {
         if !digest.empty {
             push(self.present, found);
         }
-        push(self.values.equal.span(digest.word), found);
+        push(self.values.equal.span(digest.value), found);
         if !digest.number.is_nan() && !self.numbers.is_empty() {
             self.numbers.find(digest.number, found);
         }
@@ -242,7 +242,7 @@ impl PathTable {
     fn find_elements(
         &self,
         datum: ValueRef<'_>,
-        words: &[ValueWord],
+        values: &[ValueNumber],
         buffers: &mut Buffers,
         found: &mut Vec<PostingRange>,
     ) {
@@ -250,8 +250,8 @@ impl PathTable {
             return;
         };
         let from = found.len();
-        for word in words {
-            push(elements.span(*word), found);
+        for value in values {
+            push(elements.span(*value), found);
         }
         if elements.has_containers() || elements.folds() {
             for element in datum.elements() {

@@ -2,7 +2,7 @@
 //! bytes; for suffixes the caller reverses them.
 
 use crate::matching::index::posting::{Posting, PostingRange, Postings, number};
-use crate::matching::index::value_map::first_words;
+use crate::matching::index::value_map::first_bytes;
 
 #[derive(Debug, Default)]
 pub struct PrefixTable {
@@ -97,7 +97,7 @@ const HEAD: usize = 16;
 
 /// The first bytes of a text as a number that is ordered as they are.
 fn head(text: &[u8]) -> u128 {
-    let (low, high) = first_words(text);
+    let (low, high) = first_bytes(text);
     u128::from(low.swap_bytes()) << 64 | u128::from(high.swap_bytes())
 }
 

@@ -7,7 +7,7 @@ use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
 use crate::matching::index::fast_check::ValueDigest;
 use crate::matching::index::posting::PostingRange;
-use crate::matching::index::value_table::ValueWord;
+use crate::matching::index::value_table::ValueNumber;
 
 /// One per thread, shared by all indexes.
 #[derive(Debug, Default)]
@@ -53,8 +53,8 @@ pub(super) struct ValueCache {
 #[derive(Debug, Default)]
 pub(super) struct Digests {
     digests: Vec<(u32, ValueDigest)>,
-    /// The words of the elements of all slots.
-    elements: Vec<ValueWord>,
+    /// The numbers of the elements of all slots.
+    elements: Vec<ValueNumber>,
     event: u32,
 }
 
@@ -151,13 +151,13 @@ impl Digests {
         });
     }
 
-    /// The digest of a slot and the words of the elements of all slots. `make` is called once per event.
+    /// The digest of a slot and the numbers of the elements of all slots. `make` is called once per event.
     #[inline]
     pub fn get(
         &mut self,
         slot: u32,
-        make: impl FnOnce(&mut Vec<ValueWord>) -> ValueDigest,
-    ) -> (&ValueDigest, &[ValueWord]) {
+        make: impl FnOnce(&mut Vec<ValueNumber>) -> ValueDigest,
+    ) -> (&ValueDigest, &[ValueNumber]) {
         let (event, digest) = &mut self.digests[slot as usize];
         if *event != self.event {
             *event = self.event;

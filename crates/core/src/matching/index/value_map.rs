@@ -168,7 +168,7 @@ impl Head {
                 length: NUMBER,
             },
             MapKey::Text(text) => {
-                let (low, high) = first_words(text);
+                let (low, high) = first_bytes(text);
                 Self {
                     low,
                     high,
@@ -187,7 +187,7 @@ impl Head {
             && text.len() > HEAD
         {
             for chunk in text[HEAD..].chunks(HEAD) {
-                let (low, high) = first_words(chunk);
+                let (low, high) = first_bytes(chunk);
                 hash = fold(hash ^ low, high ^ SEEDS[0]);
             }
         }
@@ -214,7 +214,7 @@ fn fold(a: u64, b: u64) -> u64 {
 
 /// The first sixteen bytes of a text as two numbers, with zeros after a shorter one.
 #[inline]
-pub fn first_words(text: &[u8]) -> (u64, u64) {
+pub fn first_bytes(text: &[u8]) -> (u64, u64) {
     let word = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk));
     let half = |chunk: Option<&[u8; 4]>| chunk.map_or(0, |chunk| u32::from_le_bytes(*chunk)).into();
     match text.len() {
@@ -249,7 +249,7 @@ mod tests {
             let mut padded = [0; HEAD];
             let shown = length.min(HEAD);
             padded[..shown].copy_from_slice(&text[..shown]);
-            let (low, high) = first_words(&text[..length]);
+            let (low, high) = first_bytes(&text[..length]);
             assert_eq!(
                 [low.to_le_bytes(), high.to_le_bytes()].concat(),
                 padded,

@@ -11,7 +11,7 @@ use crate::matching::index::value_map::{MapKey, ValueMap};
 
 /// The number of a value that a rule compares with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ValueWord(pub u32);
+pub struct ValueNumber(pub u32);
 
 #[derive(Debug, Default)]
 pub struct ValueTable {
@@ -24,7 +24,7 @@ pub struct ValueTable {
     folded: Option<Box<FxHashMap<Box<str>, PostingRange>>>,
 }
 
-impl ValueWord {
+impl ValueNumber {
     const NULL: Self = Self(0);
     const NO: Self = Self(1);
     const YES: Self = Self(2);
@@ -68,11 +68,11 @@ impl ValueTable {
     }
 
     /// The number of a value; unknown for those that an operator has to compare.
-    pub fn word(&self, point: &EqualityKey) -> ValueWord {
+    pub fn number_of_key(&self, point: &EqualityKey) -> ValueNumber {
         match point {
-            EqualityKey::Null => ValueWord::NULL,
-            EqualityKey::Bool(false) => ValueWord::NO,
-            EqualityKey::Bool(true) => ValueWord::YES,
+            EqualityKey::Null => ValueNumber::NULL,
+            EqualityKey::Bool(false) => ValueNumber::NO,
+            EqualityKey::Bool(true) => ValueNumber::YES,
             EqualityKey::Number(_)
             | EqualityKey::Text(_)
             | EqualityKey::Folded(_)
@@ -83,32 +83,36 @@ impl ValueTable {
 
     /// The number of a value of an event. `double` is called for a number.
     #[inline]
-    pub fn word_of(&self, datum: ValueRef<'_>, double: impl FnOnce() -> Option<f64>) -> ValueWord {
+    pub fn number_of(
+        &self,
+        datum: ValueRef<'_>,
+        double: impl FnOnce() -> Option<f64>,
+    ) -> ValueNumber {
         match datum.kind() {
-            JsonKind::Null => ValueWord::NULL,
-            JsonKind::Bool if datum.bool() == Some(true) => ValueWord::YES,
-            JsonKind::Bool => ValueWord::NO,
+            JsonKind::Null => ValueNumber::NULL,
+            JsonKind::Bool if datum.bool() == Some(true) => ValueNumber::YES,
+            JsonKind::Bool => ValueNumber::NO,
             JsonKind::Number => self.number(double().map(|double| MapKey::Number(key_of(double)))),
-            JsonKind::Text => self.word_of_text(&datum.text().expect("a text has its text")),
-            JsonKind::List | JsonKind::Object => ValueWord::UNKNOWN,
+            JsonKind::Text => self.number_of_text(&datum.text().expect("a text has its text")),
+            JsonKind::List | JsonKind::Object => ValueNumber::UNKNOWN,
         }
     }
 
     /// The same for a text.
     #[inline]
-    pub fn word_of_text(&self, text: &str) -> ValueWord {
+    pub fn number_of_text(&self, text: &str) -> ValueNumber {
         self.number(Some(MapKey::Text(text.as_bytes())))
     }
 
     /// The rules of a value by its number.
     #[inline]
-    pub fn span(&self, word: ValueWord) -> PostingRange {
-        match word {
-            ValueWord::NULL => self.null,
-            ValueWord::NO => self.no,
-            ValueWord::YES => self.yes,
-            ValueWord::UNKNOWN => PostingRange::default(),
-            ValueWord(word) => self.values.span(word - ValueWord::FIRST),
+    pub fn span(&self, value: ValueNumber) -> PostingRange {
+        match value {
+            ValueNumber::NULL => self.null,
+            ValueNumber::NO => self.no,
+            ValueNumber::YES => self.yes,
+            ValueNumber::UNKNOWN => PostingRange::default(),
+            ValueNumber(number) => self.values.span(number - ValueNumber::FIRST),
         }
     }
 
@@ -137,10 +141,10 @@ impl ValueTable {
     }
 
     #[inline]
-    fn number(&self, key: Option<MapKey<'_>>) -> ValueWord {
+    fn number(&self, key: Option<MapKey<'_>>) -> ValueNumber {
         let number = key.and_then(|key| self.values.find(key));
-        number.map_or(ValueWord::UNKNOWN, |number| {
-            ValueWord(ValueWord::FIRST + number)
+        number.map_or(ValueNumber::UNKNOWN, |number| {
+            ValueNumber(ValueNumber::FIRST + number)
         })
     }
 }

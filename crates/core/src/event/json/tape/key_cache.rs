@@ -19,7 +19,7 @@ pub struct KeyNumber(u16);
 
 /// Where a key was found: after another key, or as the first key of an object.
 #[derive(Debug, Clone, Copy)]
-pub enum KeyPlace {
+pub enum KeyPosition {
     After(KeyNumber),
     /// In the object that another key has.
     Within(KeyNumber),
@@ -61,7 +61,7 @@ struct Followers {
 
 /// What is known of a key.
 #[derive(Debug, Clone, Copy)]
-pub struct KnownKey {
+pub struct RecognisedKey {
     pub hash: u32,
     /// The length of the key.
     pub length: usize,
@@ -110,25 +110,25 @@ impl KeyCache {
 
     /// The key that was found last in a place.
     #[inline]
-    pub fn last(&self, place: KeyPlace) -> KeyNumber {
-        let (KeyPlace::After(key) | KeyPlace::Within(key) | KeyPlace::InList(key)) = place;
+    pub fn last(&self, place: KeyPosition) -> KeyNumber {
+        let (KeyPosition::After(key) | KeyPosition::Within(key) | KeyPosition::InList(key)) = place;
         let Some(key) = self.keys.get(usize::from(key.0)) else {
             return KeyNumber::NONE;
         };
         match place {
-            KeyPlace::After(_) => key.after.last,
-            KeyPlace::Within(_) => key.within.last,
-            KeyPlace::InList(_) => key.in_list.last,
+            KeyPosition::After(_) => key.after.last,
+            KeyPosition::Within(_) => key.within.last,
+            KeyPosition::InList(_) => key.in_list.last,
         }
     }
 
     /// What is known of a key if the text has it at a position.
     #[inline(always)]
-    pub fn recognise(&self, key: KeyNumber, bytes: &[u8], at: usize) -> Option<KnownKey> {
+    pub fn recognise(&self, key: KeyNumber, bytes: &[u8], at: usize) -> Option<RecognisedKey> {
         let key = self.keys.get(usize::from(key.0))?;
         let text = bytes.get(at..)?.first_chunk::<TEXT>()?;
         let span = usize::from(key.length);
-        (common(text, &key.text) >= span).then_some(KnownKey {
+        (common(text, &key.text) >= span).then_some(RecognisedKey {
             hash: key.hash,
             length: span - MARKS,
             span,
@@ -140,7 +140,7 @@ impl KeyCache {
     /// The number of a key in a place, if it is known there.
     pub fn find(
         &mut self,
-        place: KeyPlace,
+        place: KeyPosition,
         name: &[u8],
         hash: u32,
     ) -> Option<(KeyNumber, PathNumber)> {
@@ -157,7 +157,13 @@ impl KeyCache {
     }
 
     /// Remembers a new key of a place; it repeats none before it. `NONE` if it is too long or there are too many.
-    pub fn add(&mut self, place: KeyPlace, name: &[u8], hash: u32, path: PathNumber) -> KeyNumber {
+    pub fn add(
+        &mut self,
+        place: KeyPosition,
+        name: &[u8],
+        hash: u32,
+        path: PathNumber,
+    ) -> KeyNumber {
         let Some(followers) = self.followers(place).copied() else {
             return KeyNumber::NONE;
         };
@@ -181,13 +187,13 @@ impl KeyCache {
         number
     }
 
-    fn followers(&mut self, place: KeyPlace) -> Option<&mut Followers> {
-        let (KeyPlace::After(key) | KeyPlace::Within(key) | KeyPlace::InList(key)) = place;
+    fn followers(&mut self, place: KeyPosition) -> Option<&mut Followers> {
+        let (KeyPosition::After(key) | KeyPosition::Within(key) | KeyPosition::InList(key)) = place;
         let key = self.keys.get_mut(usize::from(key.0))?;
         Some(match place {
-            KeyPlace::After(_) => &mut key.after,
-            KeyPlace::Within(_) => &mut key.within,
-            KeyPlace::InList(_) => &mut key.in_list,
+            KeyPosition::After(_) => &mut key.after,
+            KeyPosition::Within(_) => &mut key.within,
+            KeyPosition::InList(_) => &mut key.in_list,
         })
     }
 

@@ -178,7 +178,7 @@ impl<'a> TapeDocument<'a> {
 
     /// The number on the tape of the value at a path that leads through objects only.
     #[inline]
-    pub fn place(&self, path: PathNumber) -> Option<u32> {
+    pub fn entry_at(&self, path: PathNumber) -> Option<u32> {
         let at = *self.places.get(path.index())?;
         let entry = self.entries.get(at as usize)?;
         (entry.path == path).then_some(at)
@@ -223,7 +223,7 @@ impl<'a> TapeValue<'a> {
     /// The value at a path from the outermost value.
     #[inline]
     pub fn at_path(self, path: PathNumber) -> Option<TapeValue<'a>> {
-        self.of.place(path).map(|at| self.of.item(at))
+        self.of.entry_at(path).map(|at| self.of.item(at))
     }
 
     /// The value under a key of an object.

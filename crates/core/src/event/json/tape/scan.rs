@@ -2,7 +2,7 @@
 //! Strict in structure, escapes, numbers and duplicate keys.
 //! Returns `None` for all input that is not certainly valid; the parser then decides and explains.
 
-use crate::event::json::tape::key_cache::{KeyCache, KeyNumber, KeyPlace};
+use crate::event::json::tape::key_cache::{KeyCache, KeyNumber, KeyPosition};
 use crate::event::json::tape::key_hash::{hash, hash_within};
 use crate::event::json::tape::path_numbers::{PathNumber, PathNumbers};
 use crate::event::json::tape::run::{plain, same};
@@ -30,7 +30,7 @@ pub fn scan(bytes: &[u8], tape: &mut Tape) -> Option<()> {
         paths: &mut tape.paths,
     };
     let (byte, at) = scan.visible(0)?;
-    let end = scan.value(byte, at, Key::NONE, 0)?;
+    let end = scan.value(byte, at, ScannedKey::NONE, 0)?;
     match scan.visible(end) {
         None => Some(()),
         Some(_) => None,
@@ -51,29 +51,30 @@ struct Scanner<'a> {
 
 /// The key of a value; empty for the outermost value and for elements.
 #[derive(Debug, Clone, Copy)]
-struct Key {
+struct ScannedKey {
     start: u32,
     length: u16,
     hash: u32,
     /// The place of the first key of an object under this key.
-    within: KeyPlace,
+    within: KeyPosition,
     path: PathNumber,
 }
 
-impl Key {
+impl ScannedKey {
     const NONE: Self = Self {
         start: 0,
         length: 0,
         hash: 0,
-        within: KeyPlace::Within(KeyNumber::ROOT),
+        within: KeyPosition::Within(KeyNumber::ROOT),
         path: PathNumber::ROOT,
     };
 
     /// The key of the elements of a list under this key: none.
     fn of_elements(self) -> Self {
-        let (KeyPlace::Within(key) | KeyPlace::InList(key) | KeyPlace::After(key)) = self.within;
+        let (KeyPosition::Within(key) | KeyPosition::InList(key) | KeyPosition::After(key)) =
+            self.within;
         Self {
-            within: KeyPlace::InList(key),
+            within: KeyPosition::InList(key),
             path: PathNumber::NONE,
             ..Self::NONE
         }
@@ -119,7 +120,7 @@ impl Scanner<'_> {
 
     /// A value from its first byte on.
     #[inline(always)]
-    fn value(&mut self, byte: u8, at: usize, key: Key, depth: usize) -> Option<usize> {
+    fn value(&mut self, byte: u8, at: usize, key: ScannedKey, depth: usize) -> Option<usize> {
         match byte {
             b'"' => {
                 let end = plain(self.bytes, at + 1);
@@ -156,7 +157,7 @@ impl Scanner<'_> {
         at: usize,
         word: &[u8; N],
         kind: EntryKind,
-        key: Key,
+        key: ScannedKey,
     ) -> Option<usize> {
         if self.bytes.get(at..)?.first_chunk::<N>()? != word {
             return None;
@@ -167,7 +168,7 @@ impl Scanner<'_> {
 
     /// The positions fit into `u32`, because the length of the text does.
     #[inline(always)]
-    fn push(&mut self, kind: EntryKind, escaped: bool, key: Key, start: usize, end: usize) {
+    fn push(&mut self, kind: EntryKind, escaped: bool, key: ScannedKey, start: usize, end: usize) {
         let link = self.entries.len() as u32 + 1;
         if let Some(place) = self.places.get_mut(key.path.index()) {
             *place = link - 1;
@@ -185,7 +186,7 @@ impl Scanner<'_> {
         });
     }
 
-    fn object(&mut self, start: usize, key: Key, depth: usize) -> Option<usize> {
+    fn object(&mut self, start: usize, key: ScannedKey, depth: usize) -> Option<usize> {
         let object = self.open(EntryKind::Object, start, key, depth)?;
         let (mut byte, mut at) = self.visible(start + 1)?;
         if byte == b'}' {
@@ -203,11 +204,11 @@ impl Scanner<'_> {
             let (key, number);
             match self.cache.recognise(expected, self.bytes, at) {
                 Some(known) => {
-                    key = Key {
+                    key = ScannedKey {
                         start: at as u32 + 1,
                         length: known.length as u16,
                         hash: known.hash,
-                        within: KeyPlace::Within(expected),
+                        within: KeyPosition::Within(expected),
                         path: known.path,
                     };
                     number = expected;
@@ -219,7 +220,7 @@ impl Scanner<'_> {
                     // Once a key is new, each one after it is compared with all before it.
                     expected = match seen.complete {
                         true => KeyNumber::NONE,
-                        false => self.cache.last(KeyPlace::After(number)),
+                        false => self.cache.last(KeyPosition::After(number)),
                     };
                 }
             }
@@ -230,7 +231,7 @@ impl Scanner<'_> {
                 break;
             }
             (_, at) = self.visible(at + 1)?;
-            place = KeyPlace::After(number);
+            place = KeyPosition::After(number);
         }
         if byte != b'}' {
             return None;
@@ -247,9 +248,9 @@ impl Scanner<'_> {
         &mut self,
         at: usize,
         parent: PathNumber,
-        place: KeyPlace,
+        place: KeyPosition,
         seen: &mut SeenKeys,
-    ) -> Option<(Key, KeyNumber, usize)> {
+    ) -> Option<(ScannedKey, KeyNumber, usize)> {
         if self.byte(at)? != b'"' {
             return None;
         }
@@ -281,11 +282,11 @@ impl Scanner<'_> {
                 (self.cache.add(place, name, hash, path), path)
             }
         };
-        let key = Key {
+        let key = ScannedKey {
             start: start as u32,
             length: u16::try_from(name.len()).ok()?,
             hash,
-            within: KeyPlace::Within(number),
+            within: KeyPosition::Within(number),
             path,
         };
         match self.visible(end + 1)? {
@@ -328,7 +329,7 @@ impl Scanner<'_> {
         false
     }
 
-    fn list(&mut self, start: usize, key: Key, depth: usize) -> Option<usize> {
+    fn list(&mut self, start: usize, key: ScannedKey, depth: usize) -> Option<usize> {
         let list = self.open(EntryKind::List, start, key, depth)?;
         let (mut byte, mut at) = self.visible(start + 1)?;
         if byte == b']' {
@@ -346,7 +347,7 @@ impl Scanner<'_> {
     }
 
     #[inline(always)]
-    fn open(&mut self, kind: EntryKind, at: usize, key: Key, depth: usize) -> Option<usize> {
+    fn open(&mut self, kind: EntryKind, at: usize, key: ScannedKey, depth: usize) -> Option<usize> {
         if depth == MAX_DEPTH {
             return None;
         }
