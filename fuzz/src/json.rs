@@ -23,12 +23,25 @@ pub fn json(bytes: &[u8]) {
         ),
         (Err(error), Err(_)) => assert!(error.line > 0 && error.column > 0, "{error}"),
     }
-    if let Some(scanned) = Tape::default().scan(bytes) {
+    let mut tape = Tape::default();
+    let first = scanned(&mut tape, bytes);
+    if let Some(value) = &first {
         let read = parsed.expect("the parser accepts what the tape accepts");
         assert_eq!(read.repairs, Vec::<String>::new());
-        // As text, because equality ignores the sign of zero.
-        assert_eq!(scanned.root().value().to_string(), read.value.to_string());
+        assert_eq!(*value, read.value.to_string());
     }
+    // What a tape scanned before changes nothing: a part of the text, and the text.
+    for before in [bytes.len() / 2, bytes.len() / 3, 0] {
+        let _ = tape.scan(&bytes[before..]);
+        let _ = tape.scan(&bytes[..before]);
+        assert_eq!(scanned(&mut tape, bytes), first);
+    }
+}
+
+/// The value as text, because equality ignores the sign of zero.
+fn scanned(tape: &mut Tape, bytes: &[u8]) -> Option<String> {
+    tape.scan(bytes)
+        .map(|scanned| scanned.root().value().to_string())
 }
 
 /// Several events in one input: the line of each exists, and a single event is unchanged.

@@ -18,6 +18,42 @@ pub fn parse_number(text: &str) -> Option<Number> {
     bare.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
+/// The nearest double of a text that is exactly one JSON number; infinite beyond the range of doubles. The same as
+/// [`double`] of [`parse_number`], without an allocation.
+pub fn parse_double(text: &str) -> Option<f64> {
+    is_json_number(text.as_bytes()).then(|| nearest_double(text))
+}
+
+fn is_json_number(text: &[u8]) -> bool {
+    /// What follows one or more digits.
+    fn after_digits(text: &[u8]) -> Option<&[u8]> {
+        let length = text.iter().take_while(|byte| byte.is_ascii_digit());
+        let (digits, rest) = text.split_at(length.count());
+        (!digits.is_empty()).then_some(rest)
+    }
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let mut rest = match unsigned {
+        [b'0', rest @ ..] => rest,
+        _ => match after_digits(unsigned) {
+            Some(rest) => rest,
+            None => return false,
+        },
+    };
+    if let [b'.', fraction @ ..] = rest {
+        match after_digits(fraction) {
+            Some(exponent) => rest = exponent,
+            None => return false,
+        }
+    }
+    match rest {
+        [] => true,
+        [b'e' | b'E', b'+' | b'-', digits @ ..] | [b'e' | b'E', digits @ ..] => {
+            after_digits(digits).is_some_and(<[u8]>::is_empty)
+        }
+        _ => false,
+    }
+}
+
 /// Compares two numbers.
 pub fn compare_numbers(a: &Number, b: &Number) -> Ordering {
     if let (Some(a), Some(b)) = (a.as_i64(), b.as_i64()) {
@@ -119,6 +155,8 @@ fn power_of(exponent: &str) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn number(text: &str) -> Number {
@@ -187,9 +225,23 @@ mod tests {
     #[test]
     fn only_json_numbers_are_parsed() {
         for text in [
-            "", " 1", "1 ", "+1", "01", "1.", ".5", "0x1", "1_000", "1e", "NaN", "-", "1\n",
+            "", " 1", "1 ", "+1", "01", "1.", ".5", "0x1", "1_000", "1e", "NaN", "-", "1\n", "1e+",
+            "1.e1", "-a", "--1", "1.5.5", "1e5e5", "1e5.5", "inf",
         ] {
             assert_eq!(parse_number(text), None, "{text}");
+            assert_eq!(parse_double(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_double_is_that_of_the_number(
+            text in "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{0,20})?([eE][-+]?[0-9]{0,3})?|[-+0-9.eE ]{0,6}",
+        ) {
+            let double = parse_number(&text).as_ref().map(double);
+            prop_assert_eq!(parse_double(&text).map(f64::to_bits), double.map(f64::to_bits));
         }
     }
 }

@@ -36,8 +36,15 @@ pub(super) struct FindScratch {
     some: Vec<u32>,
 }
 
+impl MatchScratch {
+    /// Prepares for the next text.
+    pub(super) fn prepare(&mut self) {
+        self.found.room.prepare(&mut self.tape);
+    }
+}
+
 /// The table that read a document, and the event if it had to be decoded.
-pub(super) type ReadDocument = (Option<&'static Decoder>, OnceCell<Event>);
+pub(super) type ReadDocument = (Option<&'static Decoder>, OnceCell<Box<Event>>);
 
 impl RuleSet {
     /// Finds the enabled rules that match the event of a scanned document. None where it is not one event
@@ -51,7 +58,7 @@ impl RuleSet {
         let catalogue = self.catalogue();
         let head = head(ValueRef::Taped(scanned.root()), format, catalogue).ok()?;
         let event = OnceCell::new();
-        let built = || event.get_or_init(|| head.event(catalogue));
+        let built = || &**event.get_or_init(|| Box::new(head.event(catalogue)));
         found.matches.clear();
         for subscription in self.listeners.matching(head.source, &head.named.name) {
             let extraction = subscription.extraction(&head);

@@ -100,7 +100,8 @@ pub(crate) static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
 impl EventType {
     /// The part of the name before the first dot: `ticket`.
     pub fn family(&self) -> &str {
-        self.name.split('.').next().unwrap_or_default()
+        let end = self.name.bytes().position(|byte| byte == b'.');
+        end.map_or(&self.name, |end| &self.name[..end])
     }
 
     /// All fields of events of this type, its own fields first.

@@ -166,7 +166,6 @@ impl Decoder {
     }
 
     /// All paths that it reads.
-    #[cfg(test)]
     pub fn paths(&'static self) -> Vec<&'static DocumentPath> {
         let (Marker::Has(marker) | Marker::Starts(marker, _)) = &self.marker;
         let type_name = match &self.type_name {
@@ -285,11 +284,12 @@ impl Requirement {
 }
 
 fn is_id(datum: ValueRef<'_>) -> bool {
-    match datum.number() {
-        Some(number) => number.is_u64(),
-        None => Transform::Id
-            .apply(datum.value().into_owned(), None)
-            .is_u64(),
+    match datum.kind() {
+        JsonKind::Number => datum.is_unsigned(),
+        JsonKind::Null | JsonKind::Bool | JsonKind::Text | JsonKind::List | JsonKind::Object => {
+            let id = Transform::Id.apply(datum.value().into_owned(), None);
+            id.is_u64()
+        }
     }
 }
 

@@ -140,7 +140,7 @@ fn text<'a>(
 ) -> Result<Cow<'a, str>, DecodeError> {
     let (found, path) = (walk.find(at), at.text);
     match found.and_then(ValueRef::text) {
-        Some(text) if !text.trim().is_empty() => Ok(text),
+        Some(text) if !text.trim_start().is_empty() => Ok(text),
         Some(_) => Err(DecodeError::at(
             path,
             format!("`{path}` is empty, expected the event type"),

@@ -1,9 +1,12 @@
 //! Dotted paths in documents: looking up a value, and writing one.
 //! A path through null or a scalar finds nothing.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
-use crate::event::json::tape::scan::hash;
+use crate::event::format::DECODERS;
+use crate::event::json::tape::{PathNumber, PathNumbers, hash};
 use crate::event::json::value_ref::ValueRef;
 
 /// A dotted path in a decoder's table, split at compile time. The empty path is the document itself.
@@ -56,14 +59,18 @@ impl DocumentPath {
     }
 
     pub fn find<'a>(&self, document: ValueRef<'a>) -> Option<ValueRef<'a>> {
+        if let Some(found) = TABLE_PATHS.find(self, document) {
+            return found;
+        }
         (0..self.count).try_fold(document, |datum, step| self.step(step, datum))
     }
 
     #[inline]
     fn step<'a>(&self, number: usize, datum: ValueRef<'a>) -> Option<ValueRef<'a>> {
-        datum.step_by(self.name(number), self.steps[number].hash)
+        datum.step_by(|| self.name(number), self.steps[number].hash)
     }
 
+    #[inline]
     fn name(&self, number: usize) -> &'static str {
         let step = self.steps[number];
         &self.text[step.start.into()..step.end.into()]
@@ -77,6 +84,60 @@ impl DocumentPath {
     }
 }
 
+/// The paths of all tables with their numbers, which are the same on every tape.
+#[derive(Debug)]
+pub struct TablePaths {
+    pub numbers: PathNumbers,
+    /// By the address of a path, each at most once; a path without a place is looked up step by step.
+    places: Box<[(usize, PathNumber)]>,
+}
+
+/// A power of two, of which paths take a small part.
+const PLACES: usize = 4096;
+
+pub static TABLE_PATHS: LazyLock<TablePaths> = LazyLock::new(TablePaths::new);
+
+impl TablePaths {
+    fn new() -> Self {
+        let mut numbers = PathNumbers::default();
+        let mut places = vec![(0, PathNumber::NONE); PLACES];
+        for at in DECODERS.iter().flat_map(|decoder| decoder.paths()) {
+            let names = || (0..at.count).map(|step| at.name(step));
+            // A number may select an element of a list.
+            let leads_through_objects = names().all(|name| name.parse::<usize>().is_err());
+            if leads_through_objects {
+                places[place_of(at)] = (address(at), numbers.of_keys(names()));
+            }
+        }
+        Self {
+            numbers,
+            places: places.into(),
+        }
+    }
+
+    /// The value at a path of a whole document on a tape. `None` for other documents and paths.
+    #[inline]
+    fn find<'a>(&self, at: &DocumentPath, document: ValueRef<'a>) -> Option<Option<ValueRef<'a>>> {
+        let ValueRef::Taped(item) = document else {
+            return None;
+        };
+        let (known, number) = self.places[place_of(at)];
+        if known != address(at) || item.number_on_tape() != 0 {
+            return None;
+        }
+        Some(item.at_path(number).map(ValueRef::Taped))
+    }
+}
+
+fn address(at: &DocumentPath) -> usize {
+    std::ptr::from_ref(at).addr()
+}
+
+#[inline]
+fn place_of(at: &DocumentPath) -> usize {
+    address(at) / size_of::<DocumentPath>() % PLACES
+}
+
 /// A document with a cursor, for looking up many paths: each lookup starts at the common prefix with the
 /// previous one.
 #[derive(Debug)]
@@ -86,6 +147,7 @@ pub struct PathCursor<'a> {
     /// The value after each step of the last path, as far as it exists.
     passed: [ValueRef<'a>; MAX_STEPS],
     count: usize,
+    paths: &'static TablePaths,
 }
 
 impl<'a> PathCursor<'a> {
@@ -95,11 +157,15 @@ impl<'a> PathCursor<'a> {
             last: None,
             passed: [document; MAX_STEPS],
             count: 0,
+            paths: &TABLE_PATHS,
         }
     }
 
     #[inline]
     pub fn find(&mut self, at: &'static DocumentPath) -> Option<ValueRef<'a>> {
+        if let Some(found) = self.paths.find(at, self.document) {
+            return found;
+        }
         let common = self.last.map_or(0, |last| last.common(at));
         if self.count < common {
             // The last path ended within the common prefix, so this one does too.

@@ -1,6 +1,6 @@
 //! Counts the values of a JSON text without building them, and estimates the memory that they take when built.
 
-use crate::event::json::tape::scan::plain;
+use crate::event::json::tape::run::plain;
 
 /// The default limit of values in one text. A large event of a help desk has about 5,000, and a text of 1 MiB with
 /// fields of ordinary length about 50,000.

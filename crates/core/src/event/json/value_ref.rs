@@ -62,12 +62,12 @@ impl<'a> ValueRef<'a> {
 
     /// The value under a key, with the hash of the name already computed.
     #[inline]
-    pub fn step_by(self, name: &str, hash: u32) -> Option<ValueRef<'a>> {
+    pub fn step_by(self, name: impl Fn() -> &'static str, hash: u32) -> Option<ValueRef<'a>> {
         match self {
             ValueRef::Taped(item) if item.kind() == JsonKind::Object => {
                 item.find(name, hash).map(ValueRef::Taped)
             }
-            ValueRef::Taped(_) | ValueRef::Built(_) => self.step(name),
+            ValueRef::Taped(_) | ValueRef::Built(_) => self.step(name()),
         }
     }
 
@@ -92,8 +92,8 @@ impl<'a> ValueRef<'a> {
                 .collect(),
             ValueRef::Built(_) => Vec::new(),
             ValueRef::Taped(item) => item
-                .keys()
-                .map(|(_, key, item)| (key, ValueRef::Taped(item)))
+                .entries()
+                .map(|item| (item.key(), ValueRef::Taped(item)))
                 .collect(),
         }
     }
@@ -110,6 +110,14 @@ impl<'a> ValueRef<'a> {
         match self {
             ValueRef::Built(value) => value.as_number().cloned(),
             ValueRef::Taped(item) => item.number(),
+        }
+    }
+
+    /// Whether the value is an integer that fits into 64 bits without a sign.
+    pub fn is_unsigned(self) -> bool {
+        match self {
+            ValueRef::Built(value) => value.is_u64(),
+            ValueRef::Taped(item) => item.is_unsigned(),
         }
     }
 

@@ -131,13 +131,8 @@ impl Matches {
     }
 
     fn index_condition(&self, pattern: &str) -> IndexCondition {
-        match required_literals::index_keys(pattern, self.case) {
-            Some(clues) => IndexCondition {
-                clues,
-                exact: false,
-            },
-            None => IndexCondition::exists(),
-        }
+        let literals = required_literals::index_condition(pattern, self.case);
+        literals.unwrap_or_else(IndexCondition::exists)
     }
 }
 

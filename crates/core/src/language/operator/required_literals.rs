@@ -3,10 +3,12 @@
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
-use regex_syntax::hir::{Hir, Look};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 use crate::language::operator::CaseSensitivity;
-use crate::language::operator::index_condition::{IndexKey, TextFragment, TextPosition};
+use crate::language::operator::index_condition::{
+    IndexCondition, IndexKey, TextFragment, TextPosition,
+};
 
 /// The maximum number of characters in a class that is expanded to alternatives.
 const MAX_CLASS_CHARACTERS: usize = 4;
@@ -14,8 +16,15 @@ const MAX_CLASS_CHARACTERS: usize = 4;
 /// The maximum number of alternatives: four letters in upper and lower case.
 const MAX_ALTERNATIVES: usize = 16;
 
-/// Returns keys of which one is true for every text that matches.
-pub fn index_keys(pattern: &str, case: CaseSensitivity) -> Option<Vec<IndexKey>> {
+/// The literals of a pattern.
+struct Literals {
+    texts: Vec<Vec<u8>>,
+    /// Whether each is a whole match, apart from an anchor.
+    exact: bool,
+}
+
+/// Returns keys of which one is true for every text that matches. They are exact if the pattern says no more.
+pub fn index_condition(pattern: &str, case: CaseSensitivity) -> Option<IndexCondition> {
     let mut parser = ParserBuilder::new()
         .case_insensitive(case == CaseSensitivity::Ignored)
         .build();
@@ -23,10 +32,19 @@ pub fn index_keys(pattern: &str, case: CaseSensitivity) -> Option<Vec<IndexKey>>
     let ends = [ExtractKind::Prefix, ExtractKind::Suffix].map(|kind| literals(&hir, kind));
     let [prefixes, suffixes] = ends;
     let (literals, position) = match (prefixes, suffixes) {
-        (Some(prefixes), Some(suffixes)) if shortest(&suffixes) > shortest(&prefixes) => {
-            (suffixes, position(&hir, ExtractKind::Suffix))
+        (Some(prefixes), Some(suffixes)) => {
+            let positions =
+                [ExtractKind::Prefix, ExtractKind::Suffix].map(|kind| position(&hir, kind));
+            // Of two that are as long, one at an end of the text occurs less often.
+            let rank = |texts: &Literals, position| {
+                (shortest(&texts.texts), position != TextPosition::Anywhere)
+            };
+            match rank(&suffixes, positions[1]) > rank(&prefixes, positions[0]) {
+                true => (suffixes, positions[1]),
+                false => (prefixes, positions[0]),
+            }
         }
-        (Some(prefixes), _) => (prefixes, position(&hir, ExtractKind::Prefix)),
+        (Some(prefixes), None) => (prefixes, position(&hir, ExtractKind::Prefix)),
         (None, Some(suffixes)) => (suffixes, position(&hir, ExtractKind::Suffix)),
         (None, None) => return None,
     };
@@ -37,11 +55,36 @@ pub fn index_keys(pattern: &str, case: CaseSensitivity) -> Option<Vec<IndexKey>>
         };
         IndexKey::Text(position, fragment)
     };
-    Some(literals.into_iter().map(key).collect())
+    Some(IndexCondition {
+        exact: literals.exact && is_anchored_as(&hir, position),
+        clues: literals.texts.into_iter().map(key).collect(),
+    })
+}
+
+/// Whether a pattern has no anchor but that of the position, at its outer end.
+fn is_anchored_as(hir: &Hir, position: TextPosition) -> bool {
+    let parts = match hir.kind() {
+        HirKind::Concat(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(hir),
+    };
+    let rest = match (position, parts) {
+        (TextPosition::Anywhere, parts) => Some(parts),
+        (TextPosition::Start, [anchor, rest @ ..]) => is(anchor, Look::Start).then_some(rest),
+        (TextPosition::End, [rest @ .., anchor]) => is(anchor, Look::End).then_some(rest),
+        (TextPosition::Start | TextPosition::End, []) => None,
+    };
+    rest.is_some_and(|rest| {
+        rest.iter()
+            .all(|part| part.properties().look_set().is_empty())
+    })
+}
+
+fn is(hir: &Hir, look: Look) -> bool {
+    matches!(hir.kind(), HirKind::Look(found) if *found == look)
 }
 
 /// Returns the literals of which every match has one as its prefix or suffix.
-fn literals(hir: &Hir, kind: ExtractKind) -> Option<Vec<Vec<u8>>> {
+fn literals(hir: &Hir, kind: ExtractKind) -> Option<Literals> {
     let mut extractor = Extractor::new();
     extractor
         .kind(kind)
@@ -53,7 +96,8 @@ fn literals(hir: &Hir, kind: ExtractKind) -> Option<Vec<Vec<u8>>> {
     texts.sort();
     texts.dedup();
     let useful = !texts.is_empty() && texts.iter().all(|text| !text.is_empty());
-    useful.then_some(texts)
+    let exact = found.is_exact();
+    useful.then_some(Literals { texts, exact })
 }
 
 fn shortest(texts: &[Vec<u8>]) -> usize {
@@ -76,10 +120,13 @@ fn position(hir: &Hir, kind: ExtractKind) -> TextPosition {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::language::operator::pattern::Pattern;
 
     fn extracted(pattern: &str, case: CaseSensitivity) -> Option<Vec<(TextPosition, String)>> {
-        let keys = index_keys(pattern, case)?.into_iter();
+        let keys = index_condition(pattern, case)?.clues.into_iter();
         let literals = keys.map(|key| match key {
             IndexKey::Text(position, fragment) => (
                 position,
@@ -117,6 +164,54 @@ mod tests {
                 continue;
             }
             assert_eq!(got, expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_literals_alone_needs_no_further_test() {
+        for (pattern, exact) in [
+            ("^HL-(1|23)", true),
+            ("^HL-[0-3]", true),
+            ("(a|b)c", true),
+            ("(EUR|USD)$", true),
+            ("(EUR|USD) *[0-9]*km$", false),
+            ("^HL-[0-9]+", false),
+            ("^HL-[0-9]", false),
+            ("^a$", false),
+            ("^a^b", false),
+            ("(?m)^a", false),
+            (r"\ba", false),
+            (r"a\b", false),
+            ("(^a|b)", false),
+            ("a.*b", false),
+        ] {
+            let found = index_condition(pattern, CaseSensitivity::Exact);
+            assert_eq!(found.is_some_and(|found| found.exact), exact, "{pattern}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn exact_keys_hold_as_the_pattern_does(
+            pattern in "\\^?(\\(a\\|b\\)|\\(ab\\|b?\\)|[ab]|\\[ab\\]|k|\\^|\\$|\\(\\^a\\|b\\)){1,4}\\$?",
+            texts in proptest::collection::vec("[abkK^$\u{212a}]{0,5}", 8),
+            ignored in any::<bool>(),
+        ) {
+            let case = if ignored { CaseSensitivity::Ignored } else { CaseSensitivity::Exact };
+            let found = index_condition(&pattern, case).filter(|found| found.exact);
+            for text in texts {
+                let Some(found) = &found else { break };
+                let holds = found.clues.iter().any(|key| match key {
+                    IndexKey::Text(position, piece) => {
+                        position.holds(&text, std::str::from_utf8(&piece.bytes).unwrap())
+                    }
+                    other => panic!("{other:?}"),
+                });
+                let matches = Pattern::new(&pattern, case).unwrap().is_match(&text);
+                prop_assert_eq!(holds, matches, "{} in {}", pattern, text);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use serde_json::{Number, Value};
 
 use crate::language::operator::time::instant;
-use crate::number::{compare_numbers, parse_number};
+use crate::number::{compare_numbers, parse_double, parse_number};
 
 /// The kind of both values of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +39,21 @@ pub fn number(text: &str) -> Option<Number> {
     }
     let sign = &text[..text.len() - digits.len()];
     parse_number(&format!("{sign}{significant}"))
+}
+
+/// The nearest double of such a number, without an allocation.
+pub fn double_of(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let significant = digits.trim_start_matches('0');
+    if significant.len() == digits.len() || !significant.starts_with(|c: char| c.is_ascii_digit()) {
+        return parse_double(text);
+    }
+    let double = parse_double(significant)?;
+    Some(if digits.len() < text.len() {
+        -double
+    } else {
+        double
+    })
 }
 
 #[cfg(test)]
@@ -79,6 +94,42 @@ mod tests {
             (ValueKind::Text, json!(null), json!("a"), None),
         ] {
             assert_eq!(kind.order(&a, &b), order, "{kind:?} {a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_double_of_a_text_is_that_of_its_number() {
+        for text in [
+            "",
+            "-",
+            "0",
+            "-0",
+            "00",
+            "-00",
+            "007",
+            "-007",
+            "0.5",
+            "-0.5",
+            "00.5",
+            "007.5",
+            "01e2",
+            "1e400",
+            "-1e400",
+            "0x1",
+            "abc",
+            "99.99",
+            " 99",
+            "٣",
+            "-٣",
+            "0٣",
+            "12345678901234567890123",
+        ] {
+            let double = number(text).as_ref().map(crate::number::double);
+            assert_eq!(
+                double_of(text).map(f64::to_bits),
+                double.map(f64::to_bits),
+                "{text}"
+            );
         }
     }
 }

@@ -86,7 +86,7 @@ pub struct Evaluation<'a> {
     numbers: &'a [u32],
     source: Source<'a>,
     /// The event of a tape, from its first use on.
-    decoded: OnceCell<Event>,
+    decoded: OnceCell<Box<Event>>,
     /// The local names of flows that read the events of a gate: here this event alone.
     locals: OnceCell<Value>,
 }
@@ -124,6 +124,7 @@ impl RuleSet {
             EventInput::Bytes { bytes, format } => (bytes, format),
             EventInput::Event(event) => return Ok(self.evaluate_event(event, scratch)),
         };
+        scratch.prepare();
         let found = &mut scratch.found;
         if let Some(scanned) = scratch.tape.scan(bytes)
             && let Some((decoder, built)) = self.find_in_document(&scanned, format, found)
@@ -139,7 +140,11 @@ impl RuleSet {
         let mut event = read(parsed.value, format, self.catalogue())?;
         event.warnings.extend(parsed.repairs);
         self.find_in_event(&event, found);
-        Ok(self.evaluation(&found.matches, Source::Decoded, OnceCell::from(event)))
+        Ok(self.evaluation(
+            &found.matches,
+            Source::Decoded,
+            OnceCell::from(Box::new(event)),
+        ))
     }
 
     /// Finds the rules that match a decoded event.
@@ -161,6 +166,7 @@ impl RuleSet {
         format: FormatHint<'a>,
         scratch: &'a mut MatchScratch,
     ) -> Option<Evaluation<'a>> {
+        scratch.prepare();
         let scanned = scratch.tape.scan(bytes)?;
         let found = &mut scratch.found;
         let (decoder, built) = self.find_in_document(&scanned, format, found)?;
@@ -176,7 +182,7 @@ impl RuleSet {
         &'a self,
         numbers: &'a [u32],
         source: Source<'a>,
-        decoded: OnceCell<Event>,
+        decoded: OnceCell<Box<Event>>,
     ) -> Evaluation<'a> {
         Evaluation {
             rules: self,
@@ -246,7 +252,7 @@ impl<'a> Evaluation<'a> {
     pub fn event(&self) -> &Event {
         match &self.source {
             Source::Event(event) => event,
-            Source::Tape(tape) => self.decoded.get_or_init(|| self.decode(tape)),
+            Source::Tape(tape) => self.decoded.get_or_init(|| Box::new(self.decode(tape))),
             Source::Decoded => self
                 .decoded
                 .get()
@@ -257,7 +263,7 @@ impl<'a> Evaluation<'a> {
     /// The same; a caller's event is cloned.
     pub fn into_event(mut self) -> Event {
         match self.decoded.take() {
-            Some(event) => event,
+            Some(event) => *event,
             None => match &self.source {
                 Source::Tape(tape) => self.decode(tape),
                 Source::Event(_) | Source::Decoded => self.event().clone(),

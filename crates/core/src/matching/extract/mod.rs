@@ -2,9 +2,12 @@
 //! format and type, the decoder's table is inverted once: from a path of the event to its place in the
 //! document. A path that several places fill is read from the decoded event.
 
+mod path_maps;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trie;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -15,15 +18,18 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::event::format::decoder::{AppliesTo, Decoder, FieldMapping};
 use crate::event::format::transform::Transform;
 use crate::event::header::EventHeader;
-use crate::event::json::tape::{JsonKind, TapeDocument, TapeValue};
+use crate::event::json::tape::{JsonKind, Tape, TapeDocument, TapeValue};
 use crate::event::json::value_ref::ValueRef;
+use crate::matching::extract::path_maps::{ExtractorNumber, PathMaps};
 use crate::matching::extract::trie::{Trie, TrieSlot, TrieValues};
+use crate::matching::index::posting::number;
 use crate::path::scope::Scope;
 use crate::path::{Path, PathKind, PathSegment, Resolved, Root};
 
 /// The origins of an index's paths in documents of one format and type.
 #[derive(Debug)]
 pub struct Extractor {
+    number: ExtractorNumber,
     trie: Trie,
     origins: Vec<ValueOrigin>,
 }
@@ -70,16 +76,19 @@ enum HeaderField {
 /// Buffers for the values of one event.
 #[derive(Debug, Default)]
 pub struct ExtractBuffers {
+    maps: PathMaps,
     spots: TrieValues,
     states: Vec<ExtractState>,
+    built: Vec<Value>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum ExtractState {
     Absent,
     /// The number of a tape entry.
     Taped(u32),
-    Built(Value),
+    /// The number of a value that was built.
+    Built(u32),
 }
 
 /// The values at the paths of an index, for one event.
@@ -87,7 +96,15 @@ enum ExtractState {
 pub struct ExtractedValues<'a> {
     scanned: &'a TapeDocument<'a>,
     states: &'a [ExtractState],
+    built: &'a [Value],
     zone: Option<&'a TimeZone>,
+}
+
+impl ExtractBuffers {
+    /// Prepares for the next text of a tape, which must be the same for all texts.
+    pub fn prepare(&mut self, tape: &mut Tape) {
+        self.maps.prepare(tape);
+    }
 }
 
 impl Extractor {
@@ -113,7 +130,13 @@ impl Extractor {
             PathKind::Query(_) => ValueOrigin::Nowhere,
         });
         let origins = origins.collect();
-        Self { trie, origins }
+        // Only distinguishes: what is extracted does not depend on it.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            number: ExtractorNumber(NEXT.fetch_add(1, Ordering::Relaxed)),
+            trie,
+            origins,
+        }
     }
 
     /// Extracts the values. `event` decodes the event if a path needs it.
@@ -124,23 +147,37 @@ impl Extractor {
         event: &mut impl FnMut() -> &'a Event,
         room: &'a mut ExtractBuffers,
     ) -> ExtractedValues<'a> {
-        self.trie.walk(scanned.root(), &mut room.spots);
-        room.states.clear();
-        for origin in &self.origins {
-            room.states.push(match origin {
-                ValueOrigin::Nowhere => ExtractState::Absent,
-                ValueOrigin::Spot(spot) => room
-                    .spots
-                    .get(*spot)
-                    .map_or(ExtractState::Absent, ExtractState::Taped),
-                ValueOrigin::Sources(sources) => first(sources, scanned, &room.spots),
-                ValueOrigin::About(about) => about.state(head),
-                ValueOrigin::Event(path) => built(path, event()),
-            });
+        let ExtractBuffers {
+            maps,
+            spots,
+            states,
+            built,
+        } = room;
+        match maps.get(self.number, scanned) {
+            Some(paths) => spots.look_up(scanned, paths),
+            None => {
+                self.trie.walk(scanned.root(), spots);
+                if let Some(paths) = self.trie.paths() {
+                    maps.want(self.number, paths);
+                }
+            }
         }
+        states.clear();
+        built.clear();
+        states.extend(self.origins.iter().map(|origin| match origin {
+            ValueOrigin::Nowhere => ExtractState::Absent,
+            ValueOrigin::Spot(spot) => spots.state(*spot),
+            ValueOrigin::Sources(sources) => first(sources, scanned, spots, built),
+            ValueOrigin::About(about) => keep(about.value(head), built),
+            ValueOrigin::Event(path) => match resolved(path, event()) {
+                Some(value) => keep(value.clone(), built),
+                None => ExtractState::Absent,
+            },
+        }));
         ExtractedValues {
             scanned,
-            states: &room.states,
+            states,
+            built,
             zone: head.time_zone(),
         }
     }
@@ -154,10 +191,10 @@ impl<'a> ExtractedValues<'a> {
 
     /// The value at the path with this number.
     pub fn get(&self, number: usize) -> Option<ValueRef<'a>> {
-        match &self.states[number] {
+        match self.states[number] {
             ExtractState::Absent => None,
-            ExtractState::Taped(entry) => Some(ValueRef::Taped(self.scanned.item(*entry))),
-            ExtractState::Built(value) => Some(ValueRef::Built(value)),
+            ExtractState::Taped(entry) => Some(ValueRef::Taped(self.scanned.item(entry))),
+            ExtractState::Built(number) => Some(ValueRef::Built(&self.built[number as usize])),
         }
     }
 }
@@ -280,8 +317,8 @@ fn about(path: &Path, keys: &[PathSegment]) -> ValueOrigin {
 }
 
 impl HeaderField {
-    fn state(self, head: &EventHeader<'_>) -> ExtractState {
-        ExtractState::Built(match self {
+    fn value(self, head: &EventHeader<'_>) -> Value {
+        match self {
             HeaderField::Source => head.source.into(),
             HeaderField::Endpoint => head.endpoint.into(),
             HeaderField::Type => Value::from(&*head.named.name),
@@ -289,11 +326,30 @@ impl HeaderField {
             HeaderField::Id => head.id().into(),
             HeaderField::Key => head.key().as_deref().into(),
             HeaderField::Time => head.time().map(|time| time.to_string()).into(),
-        })
+        }
     }
 }
 
-fn first(sources: &[FieldSource], scanned: &TapeDocument<'_>, spots: &TrieValues) -> ExtractState {
+impl TrieValues {
+    #[inline]
+    fn state(&self, spot: TrieSlot) -> ExtractState {
+        self.get(spot)
+            .map_or(ExtractState::Absent, ExtractState::Taped)
+    }
+}
+
+/// Adds a value that is not on the tape.
+fn keep(value: Value, built: &mut Vec<Value>) -> ExtractState {
+    built.push(value);
+    ExtractState::Built(number(built.len() - 1))
+}
+
+fn first(
+    sources: &[FieldSource],
+    scanned: &TapeDocument<'_>,
+    spots: &TrieValues,
+    built: &mut Vec<Value>,
+) -> ExtractState {
     for source in sources {
         let mut from = source.from.iter();
         let Some(entry) = from.find_map(|spot| spots.get(*spot)) else {
@@ -301,14 +357,14 @@ fn first(sources: &[FieldSource], scanned: &TapeDocument<'_>, spots: &TrieValues
         };
         let item = scanned.item(entry);
         if !source.object || item.kind() == JsonKind::Object {
-            return source.state(item);
+            return source.state(item, built);
         }
     }
     ExtractState::Absent
 }
 
 impl FieldSource {
-    fn state(&self, item: TapeValue<'_>) -> ExtractState {
+    fn state(&self, item: TapeValue<'_>, built: &mut Vec<Value>) -> ExtractState {
         let field_type = self.field_type.as_ref();
         if self
             .leaf
@@ -325,8 +381,8 @@ impl FieldSource {
         let found = rest.try_fold(&value, |value, key| key.get(value));
         match found {
             None => ExtractState::Absent,
-            Some(_) if self.rest.is_empty() => ExtractState::Built(value),
-            Some(found) => ExtractState::Built(found.clone()),
+            Some(_) if self.rest.is_empty() => keep(value, built),
+            Some(found) => keep(found.clone(), built),
         }
     }
 }
@@ -339,10 +395,9 @@ fn step<'a>(item: TapeValue<'a>, key: &PathSegment) -> Option<TapeValue<'a>> {
     }
 }
 
-fn built(path: &Path, event: &Event) -> ExtractState {
-    let scope = Scope::new(event, &Value::Null);
-    match path.resolve(&scope) {
-        Resolved::One(value) => ExtractState::Built(value.clone()),
-        Resolved::Absent | Resolved::Many(_) => ExtractState::Absent,
+fn resolved<'e>(path: &Path, event: &'e Event) -> Option<&'e Value> {
+    match path.resolve(&Scope::new(event, &Value::Null)) {
+        Resolved::One(value) => Some(value),
+        Resolved::Absent | Resolved::Many(_) => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Finds many places of a document in one walk. An absent place has no entry.
 
 use crate::event::json::tape;
-use crate::event::json::tape::{JsonKind, TapeValue};
+use crate::event::json::tape::{JsonKind, PathNumber, TapeDocument, TapeValue};
 use crate::path::PathSegment;
 
 /// The number of a place in the trie.
@@ -11,12 +11,16 @@ pub type TrieSlot = usize;
 pub struct Trie {
     nodes: Vec<TrieNode>,
     spots: usize,
+    /// Whether a place may be an element of a list.
+    has_elements: bool,
 }
 
 #[derive(Debug, Default)]
 struct TrieNode {
     spot: Option<TrieSlot>,
     below: Vec<TrieEdge>,
+    /// Finds an edge by the hash of its key: at the place that the hash has, or soon after it.
+    table: Box<[EdgeBucket]>,
 }
 
 #[derive(Debug)]
@@ -26,20 +30,24 @@ struct TrieEdge {
     node: usize,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum EdgeBucket {
+    Empty,
+    Edge { hash: u32, number: u32 },
+}
+
 /// The tape entries at the places of a trie.
 #[derive(Debug, Default)]
 pub struct TrieValues(Vec<u32>);
 
 const NOTHING: u32 = u32::MAX;
 
-/// Up to this many keys are looked up one by one; for more, the object is walked.
-const MAX_LOOKUPS: usize = 2;
-
 impl Default for Trie {
     fn default() -> Self {
         Self {
             nodes: vec![TrieNode::default()],
             spots: 0,
+            has_elements: false,
         }
     }
 }
@@ -56,6 +64,7 @@ impl Trie {
     }
 
     fn below(&mut self, node: usize, key: &PathSegment) -> usize {
+        self.has_elements |= key.index.is_some();
         let mut below = self.nodes[node].below.iter();
         if let Some(known) = below.find(|below| *below.key.name == *key.name) {
             return known.node;
@@ -67,7 +76,29 @@ impl Trie {
             index: key.index,
             node: new,
         });
+        self.nodes[node].rebuild();
         new
+    }
+
+    /// The path to each place, if all lead through objects only.
+    pub fn paths(&self) -> Option<Vec<Vec<Box<str>>>> {
+        if self.has_elements {
+            return None;
+        }
+        let mut paths = vec![Vec::new(); self.spots];
+        let mut open = vec![(0, Vec::new())];
+        while let Some((node, path)) = open.pop() {
+            let TrieNode { spot, below, .. } = &self.nodes[node];
+            for edge in below {
+                let mut path: Vec<Box<str>> = path.clone();
+                path.push(edge.key.name.clone());
+                open.push((edge.node, path));
+            }
+            if let Some(spot) = spot {
+                paths[*spot] = path;
+            }
+        }
+        Some(paths)
     }
 
     pub fn walk(&self, root: TapeValue<'_>, spots: &mut TrieValues) {
@@ -85,27 +116,16 @@ impl Trie {
             return;
         }
         match item.kind() {
-            JsonKind::Object if node.below.len() <= MAX_LOOKUPS => self.look_up(node, item, spots),
             JsonKind::Object => self.pass(node, item, spots),
             JsonKind::List => self.pick(node, item, spots),
             JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Text => {}
         }
     }
 
-    fn look_up(&self, node: &TrieNode, item: TapeValue<'_>, spots: &mut TrieValues) {
-        for below in &node.below {
-            if let Some(found) = item.find(&below.key.name, below.key.hash) {
-                self.visit(below.node, found, spots);
-            }
-        }
-    }
-
     fn pass(&self, node: &TrieNode, item: TapeValue<'_>, spots: &mut TrieValues) {
         let mut left = node.below.len();
-        for (hash, name, value) in item.keys() {
-            let mut below = node.below.iter();
-            let is_it = |below: &&TrieEdge| below.key.hash == hash && *below.key.name == *name;
-            if let Some(below) = below.find(is_it) {
+        for value in item.entries() {
+            if let Some(below) = node.edge(value) {
                 self.visit(below.node, value, spots);
                 left -= 1;
                 if left == 0 {
@@ -125,7 +145,46 @@ impl Trie {
     }
 }
 
+impl TrieNode {
+    /// Half of the places are empty, so that a search for an unknown key ends soon.
+    fn rebuild(&mut self) {
+        let length = (2 * self.below.len()).next_power_of_two();
+        let mut table = vec![EdgeBucket::Empty; length];
+        for (number, edge) in (0..).zip(&self.below) {
+            let hash = edge.key.hash;
+            let mut at = hash as usize % length;
+            while let EdgeBucket::Edge { .. } = table[at] {
+                at = (at + 1) % length;
+            }
+            table[at] = EdgeBucket::Edge { hash, number };
+        }
+        self.table = table.into();
+    }
+
+    /// The edge for the key of a value.
+    #[inline]
+    fn edge(&self, value: TapeValue<'_>) -> Option<&TrieEdge> {
+        let (hash, last) = (value.key_hash(), self.table.len().wrapping_sub(1));
+        let mut at = hash as usize & last;
+        while let EdgeBucket::Edge { hash: here, number } = *self.table.get(at)? {
+            let edge = &self.below[number as usize];
+            if here == hash && value.has_key(&edge.key.name) {
+                return Some(edge);
+            }
+            at = (at + 1) & last;
+        }
+        None
+    }
+}
+
 impl TrieValues {
+    /// The places by the numbers of their paths.
+    pub fn look_up(&mut self, scanned: &TapeDocument<'_>, paths: &[PathNumber]) {
+        self.0.clear();
+        let places = paths.iter().map(|path| scanned.entry_at(*path));
+        self.0.extend(places.map(|place| place.unwrap_or(NOTHING)));
+    }
+
     /// The tape entry at a place.
     pub fn get(&self, spot: TrieSlot) -> Option<u32> {
         let entry = *self.0.get(spot)?;

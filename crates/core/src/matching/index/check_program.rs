@@ -86,31 +86,44 @@ pub fn holds(check: CheckStart, code: &[u32], evaluator: &mut impl PredicateEval
 }
 
 fn node_holds(code: &[u32], evaluator: &mut impl PredicateEvaluator) -> bool {
-    let word = code[0];
+    let Some((&word, rest)) = code.split_first() else {
+        return true;
+    };
     let decisive = match word & MARK {
-        PREDICATE => return evaluator.evaluate(word),
-        FAST_CHECK => {
-            let operands = &code[1..=(word & MAX_OPERANDS) as usize];
-            return evaluator.fast_check((word & !MARK) >> 4, operands);
-        }
+        PREDICATE | FAST_CHECK => return leaf_holds(word, rest, evaluator),
         mark => mark == ANY,
     };
-    let mut parts = &code[1..=(word & !MARK) as usize];
-    while let Some(word) = parts.first() {
-        if node_holds(parts, evaluator) == decisive {
+    let mut parts = &rest[..(word & !MARK) as usize];
+    while let Some((&word, rest)) = parts.split_first() {
+        let holds = match word & MARK {
+            PREDICATE | FAST_CHECK => leaf_holds(word, rest, evaluator),
+            _ => node_holds(parts, evaluator),
+        };
+        if holds == decisive {
             return decisive;
         }
-        parts = &parts[length(*word)..];
+        parts = &rest[length(word)..];
     }
     !decisive
 }
 
-/// The words of the condition that begins here.
+#[inline]
+fn leaf_holds(word: u32, rest: &[u32], evaluator: &mut impl PredicateEvaluator) -> bool {
+    match word & MARK {
+        FAST_CHECK => {
+            let operands = &rest[..(word & MAX_OPERANDS) as usize];
+            evaluator.fast_check((word & !MARK) >> 4, operands)
+        }
+        _ => evaluator.evaluate(word),
+    }
+}
+
+/// The words of a condition after its first.
 fn length(word: u32) -> usize {
     match word & MARK {
-        PREDICATE => 1,
-        FAST_CHECK => 1 + (word & MAX_OPERANDS) as usize,
-        _ => 1 + (word & !MARK) as usize,
+        PREDICATE => 0,
+        FAST_CHECK => (word & MAX_OPERANDS) as usize,
+        _ => (word & !MARK) as usize,
     }
 }
 

@@ -2,16 +2,14 @@
 //! path, which is sequential in memory, instead of calling the operator. A predicate whose keys admit more than
 //! its operator has no fast check.
 
-use rustc_hash::FxHashMap;
-
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
-use crate::language::operator::index_condition::{
-    EqualityKey, IndexCondition, IndexKey, Interval, key_of,
-};
+use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey, Interval};
+use crate::language::operator::value_kind;
+use crate::matching::index::path_table::PathValues;
 use crate::matching::index::posting::{PostingRange, number};
 use crate::matching::index::predicates::PredicateInfo;
-use crate::number::double;
+use crate::matching::index::value_table::{ValueNumber, ValueTable};
 
 /// How a predicate is evaluated on the digest of its slot.
 #[derive(Debug, Clone, Copy)]
@@ -26,165 +24,147 @@ pub enum FastCheck {
     Element(u32, PostingRange),
 }
 
-/// Interns the values that rules compare with, so that comparing means comparing numbers.
-#[derive(Debug, Default)]
-pub struct ValueInterner {
-    numbers: FxHashMap<u64, u32>,
-    texts: FxHashMap<Box<str>, u32>,
-    /// The words of each predicate, until they are written into conditions.
-    operands: Vec<u32>,
+/// The values that a predicate compares with, if that is all that it does.
+#[derive(Debug)]
+pub enum ComparedValues<'f> {
+    Equal(Vec<&'f EqualityKey>),
+    Element(Vec<&'f EqualityKey>),
 }
-
-const NULL: u32 = 0;
-const NO: u32 = 1;
-const YES: u32 = 2;
-const FIRST: usize = 3;
-/// No rule compares with this value.
-const UNKNOWN: u32 = u32::MAX;
 
 /// The value at a slot, as far as index keys distinguish values.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct ValueDigest {
-    kind: Option<JsonKind>,
-    empty: bool,
+    pub kind: Option<JsonKind>,
+    pub empty: bool,
     /// NaN if the value is not a number and is not read as one.
-    number: f64,
-    word: u32,
-    elements: Vec<u32>,
+    pub number: f64,
+    pub value: ValueNumber,
+    /// The range of the elements of a list among those of all slots.
+    elements: (usize, usize),
 }
 
-impl ValueInterner {
-    pub fn take_operands(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.operands)
-    }
-
-    pub fn fast_check(&mut self, facts: &PredicateInfo) -> FastCheck {
-        let exact = facts.narrowings.iter().find(|narrowing| narrowing.exact);
-        let (Some(slot), Some(IndexCondition { clues, .. })) = (facts.slot, exact) else {
-            return FastCheck::None;
+impl<'f> ComparedValues<'f> {
+    pub fn of(facts: &'f PredicateInfo) -> Option<Self> {
+        let clues = exact(facts)?.clues.as_slice();
+        let equal = clues.iter().map(|clue| match clue {
+            IndexKey::Equal(point) => Some(point),
+            _ => None,
+        });
+        let elements = clues.iter().map(|clue| match clue {
+            IndexKey::Element(point) => Some(point),
+            _ => None,
+        });
+        let compared = match equal.collect() {
+            Some(points) => Self::Equal(points),
+            None => Self::Element(elements.collect::<Option<_>>()?),
         };
-        match clues.as_slice() {
-            [IndexKey::Absent] => FastCheck::Absent(slot),
-            [IndexKey::Exists] => FastCheck::Exists(slot),
-            [IndexKey::Present] => FastCheck::Present(slot),
-            [IndexKey::Number(interval)] => FastCheck::Number(slot, *interval),
-            clues => {
-                let equal = clues.iter().map(|clue| match clue {
-                    IndexKey::Equal(point) => Some(point),
-                    _ => None,
-                });
-                if let Some(points) = equal.collect::<Option<Vec<_>>>() {
-                    return self.intern(&points, |span| FastCheck::Equal(slot, span));
-                }
-                let elements = clues.iter().map(|clue| match clue {
-                    IndexKey::Element(point) => Some(point),
-                    _ => None,
-                });
-                match elements.collect::<Option<Vec<_>>>() {
-                    Some(points) => self.intern(&points, |span| FastCheck::Element(slot, span)),
-                    None => FastCheck::None,
-                }
-            }
-        }
-    }
-
-    fn intern(
-        &mut self,
-        points: &[&EqualityKey],
-        check: impl FnOnce(PostingRange) -> FastCheck,
-    ) -> FastCheck {
-        let needs_operator = |point: &&&EqualityKey| {
+        let (Self::Equal(points) | Self::Element(points)) = &compared;
+        let needs_operator = |point: &&EqualityKey| {
             matches!(
                 point,
                 EqualityKey::Folded(_) | EqualityKey::List | EqualityKey::Object
             )
         };
-        if points.iter().any(|point| needs_operator(&point)) {
-            return FastCheck::None;
-        }
-        let start = number(self.operands.len());
-        for point in points {
-            let word = self.word(point);
-            self.operands.push(word);
-        }
-        let length = number(points.len());
-        check(PostingRange { start, length })
-    }
-
-    fn word(&mut self, point: &EqualityKey) -> u32 {
-        let next = number(FIRST + self.numbers.len() + self.texts.len());
-        match point {
-            EqualityKey::Null => NULL,
-            EqualityKey::Bool(false) => NO,
-            EqualityKey::Bool(true) => YES,
-            EqualityKey::Number(key) => *self.numbers.entry(*key).or_insert(next),
-            EqualityKey::Text(text) => match self.texts.get(text) {
-                Some(word) => *word,
-                None => {
-                    self.texts.insert(text.clone(), next);
-                    next
-                }
-            },
-            EqualityKey::Folded(_) | EqualityKey::List | EqualityKey::Object => UNKNOWN,
-        }
-    }
-
-    fn number_of(&self, datum: ValueRef<'_>) -> u32 {
-        let word = match datum.kind() {
-            JsonKind::Null => return NULL,
-            JsonKind::Bool if datum.bool() == Some(true) => return YES,
-            JsonKind::Bool => return NO,
-            JsonKind::Number => datum.double().and_then(|n| self.numbers.get(&key_of(n))),
-            JsonKind::Text => datum.text().and_then(|text| self.texts.get(&*text)),
-            JsonKind::List | JsonKind::Object => None,
-        };
-        word.copied().unwrap_or(UNKNOWN)
+        (!points.iter().any(needs_operator)).then_some(compared)
     }
 }
 
-impl Default for ValueDigest {
-    fn default() -> Self {
-        Self {
-            kind: None,
-            empty: true,
-            number: f64::NAN,
-            word: UNKNOWN,
-            elements: Vec::new(),
+impl FastCheck {
+    /// The check of a predicate. The words that it compares with are added to `operands`.
+    pub fn new(facts: &PredicateInfo, tables: &[PathValues], operands: &mut Vec<u32>) -> Self {
+        let (Some(slot), Some(exact)) = (facts.slot, exact(facts)) else {
+            return FastCheck::None;
+        };
+        let values = &tables[slot as usize];
+        let mut words = |table: &ValueTable, points: &[&EqualityKey]| {
+            let start = number(operands.len());
+            operands.extend(points.iter().map(|point| table.number_of_key(point).0));
+            let length = number(points.len());
+            PostingRange { start, length }
+        };
+        match exact.clues.as_slice() {
+            [IndexKey::Absent] => FastCheck::Absent(slot),
+            [IndexKey::Exists] => FastCheck::Exists(slot),
+            [IndexKey::Present] => FastCheck::Present(slot),
+            [IndexKey::Number(interval)] => FastCheck::Number(slot, *interval),
+            _ => match ComparedValues::of(facts) {
+                Some(ComparedValues::Equal(points)) => {
+                    FastCheck::Equal(slot, words(&values.equal, &points))
+                }
+                Some(ComparedValues::Element(points)) => match &values.elements {
+                    Some(elements) => FastCheck::Element(slot, words(elements, &points)),
+                    None => FastCheck::None,
+                },
+                None => FastCheck::None,
+            },
         }
     }
+}
+
+fn exact(facts: &PredicateInfo) -> Option<&IndexCondition> {
+    facts.narrowings.iter().find(|narrowing| narrowing.exact)
 }
 
 impl ValueDigest {
-    pub fn compute(&mut self, datum: Option<ValueRef<'_>>, interner: &ValueInterner) {
-        self.kind = datum.map(ValueRef::kind);
-        self.empty = true;
-        self.number = f64::NAN;
-        self.word = UNKNOWN;
-        self.elements.clear();
+    pub const ABSENT: Self = Self {
+        kind: None,
+        empty: true,
+        number: f64::NAN,
+        value: ValueNumber::UNKNOWN,
+        elements: (0, 0),
+    };
+
+    /// Adds the numbers of a list's elements to those of other slots. `text` is that of the value, if it is one.
+    pub fn new(
+        datum: Option<ValueRef<'_>>,
+        text: Option<&str>,
+        values: &PathValues,
+        elements: &mut Vec<ValueNumber>,
+    ) -> Self {
         let Some(datum) = datum else {
-            return;
+            return Self::ABSENT;
         };
-        self.word = interner.number_of(datum);
-        match datum.kind() {
-            JsonKind::Null => {}
-            JsonKind::Bool | JsonKind::Object => self.empty = false,
-            JsonKind::Number => {
-                self.empty = false;
-                self.number = datum.double().unwrap_or(f64::NAN);
-            }
+        let kind = datum.kind();
+        let mut digest = Self {
+            kind: Some(kind),
+            empty: false,
+            ..Self::ABSENT
+        };
+        match kind {
+            JsonKind::Null => digest.empty = true,
+            JsonKind::Bool | JsonKind::Object => {}
+            JsonKind::Number => digest.number = datum.double().unwrap_or(f64::NAN),
             JsonKind::Text => {
-                let text = datum.text().expect("a text has its text");
-                self.empty = text.is_empty();
-                self.number = crate::language::operator::value_kind::number(&text)
-                    .as_ref()
-                    .map_or(f64::NAN, double);
+                let text = text.expect("a text has its text");
+                digest.empty = text.is_empty();
+                if values.reads_numbers {
+                    digest.number = value_kind::double_of(text).unwrap_or(f64::NAN);
+                }
+                digest.value = values.equal.number_of_text(text);
+                return digest;
             }
             JsonKind::List => {
-                self.elements
-                    .extend(datum.elements().map(|element| interner.number_of(element)));
-                self.empty = self.elements.is_empty();
+                digest.empty = datum.elements().next().is_none();
+                if let Some(table) = &values.elements {
+                    let start = elements.len();
+                    let words = datum
+                        .elements()
+                        .map(|element| table.number_of(element, || element.double()));
+                    elements.extend(words);
+                    digest.elements = (start, elements.len());
+                }
+                return digest;
             }
         }
+        digest.value = values.equal.number_of(datum, || Some(digest.number));
+        digest
+    }
+
+    /// The numbers of the elements of a list.
+    #[inline]
+    pub fn elements<'e>(&self, all: &'e [ValueNumber]) -> &'e [ValueNumber] {
+        let (start, end) = self.elements;
+        &all[start..end]
     }
 }
 
@@ -219,19 +199,27 @@ pub fn slot(check: u32) -> u32 {
     check >> 3
 }
 
+/// Whether a check holds. `elements` are those of all slots. No operand is the unknown number.
 #[inline]
-pub fn holds(check: u32, operands: &[u32], digest: &ValueDigest) -> bool {
+pub fn holds(check: u32, operands: &[u32], digest: &ValueDigest, elements: &[ValueNumber]) -> bool {
     match check & 7 {
         ABSENT => digest.kind.is_none(),
         EXISTS => digest.kind.is_some(),
         PRESENT => !digest.empty,
         NUMBER => is_within(digest.number, operands),
-        EQUAL => digest.word != UNKNOWN && operands.contains(&digest.word),
+        EQUAL => is_one_of(digest.value, operands),
         _ => {
-            let mut elements = digest.elements.iter();
-            elements.any(|word| *word != UNKNOWN && operands.contains(word))
+            let mut elements = digest.elements(elements).iter();
+            elements.any(|value| is_one_of(*value, operands))
         }
     }
+}
+
+/// Most checks have one or two operands, for which a plain loop is faster than `contains`.
+#[allow(clippy::manual_contains)]
+#[inline]
+fn is_one_of(value: ValueNumber, operands: &[u32]) -> bool {
+    operands.iter().any(|operand| *operand == value.0)
 }
 
 fn is_within(number: f64, ends: &[u32]) -> bool {

@@ -16,6 +16,7 @@ pub(crate) mod selectivity;
 pub(crate) mod substring_table;
 #[cfg(test)]
 mod tests;
+pub(crate) mod value_map;
 pub(crate) mod value_table;
 
 use serde_json::Value;
@@ -27,8 +28,8 @@ use crate::language::operator::{Operator, Verdict};
 use crate::matching::index::access_path::AccessPlanner;
 use crate::matching::index::check_program::{CheckStart, PredicateEvaluator, holds};
 use crate::matching::index::condition::IndexedCondition;
-use crate::matching::index::fast_check::{FastCheck, ValueInterner};
-use crate::matching::index::path_table::{PathTable, PathTableBuilder};
+use crate::matching::index::fast_check::{FastCheck, ValueDigest};
+use crate::matching::index::path_table::{PathTable, PathTableBuilder, PathValues};
 use crate::matching::index::posting::{Posting, PostingRange, Postings, ResidualCondition, number};
 use crate::matching::index::predicates::{IndexedPredicate, PredicateInput, PredicateTable};
 pub use crate::matching::index::scratch::IndexScratch;
@@ -52,14 +53,15 @@ pub trait SlotValues {
 #[derive(Debug, Default)]
 pub struct RuleIndex {
     paths: Box<[Path]>,
-    /// Each with its slot.
-    tables: Box<[(u32, PathTable)]>,
+    /// By slot.
+    tables: Box<[PathTable]>,
+    /// The slots whose values are looked up for every event.
+    searched: Box<[u32]>,
     /// Rules without an access path: they are tested for every event.
     always: PostingRange,
     postings: Box<[Posting]>,
     code: Box<[u32]>,
     leaves: Box<[IndexedPredicate]>,
-    interner: ValueInterner,
     /// The number of one of the rules.
     any_rule: u32,
 }
@@ -104,9 +106,16 @@ impl RuleIndex {
     ) {
         matches.clear();
         scratch.begin(self.leaves.len(), self.paths.len());
-        for (slot, table) in &self.tables {
-            let datum = slots.slot(*slot as usize);
-            table.find(datum, &mut scratch.buffers, &mut scratch.spans);
+        for &slot in &self.searched {
+            let table = &self.tables[slot as usize];
+            let datum = slots.slot(slot as usize);
+            // A text with escapes is built, so this is done once.
+            let text = datum.and_then(ValueRef::text);
+            let text = text.as_deref();
+            let make = |elements: &mut _| ValueDigest::new(datum, text, &table.values, elements);
+            let (digest, elements) = scratch.digests.get(slot, make);
+            let (buffers, spans) = (&mut scratch.buffers, &mut scratch.spans);
+            table.find(datum, text, digest, elements, buffers, spans);
         }
         value_table::push(self.always, &mut scratch.spans);
         let spans = std::mem::take(&mut scratch.spans);
@@ -168,11 +177,15 @@ impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator
 
     #[inline]
     fn fast_check(&mut self, check: u32, operands: &[u32]) -> bool {
-        let (slot, interner) = (fast_check::slot(check), &self.index.interner);
-        let datum = || self.slots.slot(slot as usize);
-        let digests = &mut self.scratch.digests;
-        let digest = digests.get(slot, |digest| digest.compute(datum(), interner));
-        fast_check::holds(check, operands, digest)
+        let slot = fast_check::slot(check);
+        let (slots, tables) = (self.slots, &self.index.tables);
+        let (digest, elements) = self.scratch.digests.get(slot, |elements| {
+            let datum = slots.slot(slot as usize);
+            let text = datum.and_then(ValueRef::text);
+            let values = &tables[slot as usize].values;
+            ValueDigest::new(datum, text.as_deref(), values, elements)
+        });
+        fast_check::holds(check, operands, digest, elements)
     }
 }
 
@@ -262,23 +275,33 @@ impl<'f> IndexBuilder<'f> {
         cost + rarity.unwrap_or(1.0)
     }
 
-    fn finish(self) -> RuleIndex {
-        let mut interner = ValueInterner::default();
-        let facts = self.ways.facts.iter();
-        let checks: Vec<FastCheck> = facts.map(|facts| interner.fast_check(facts)).collect();
-        let mut postings = Postings::new(self.rests, checks, interner.take_operands());
-        let tables = self.tables.into_iter().enumerate();
-        let tables = tables
-            .filter_map(|(slot, filling)| Some((number(slot), filling.finish(&mut postings)?)));
-        let tables: Box<[_]> = tables.collect();
+    fn finish(mut self) -> RuleIndex {
+        let facts = self.ways.facts;
+        for facts in facts {
+            if let Some(slot) = facts.slot {
+                self.tables[slot as usize].compare(facts);
+            }
+        }
+        let values: Vec<PathValues> = self.tables.iter().map(PathTableBuilder::values).collect();
+        let mut operands = Vec::new();
+        let checks = facts
+            .iter()
+            .map(|facts| FastCheck::new(facts, &values, &mut operands));
+        let checks: Vec<FastCheck> = checks.collect();
+        let mut postings = Postings::new(self.rests, checks, operands);
+        let tables = self.tables.into_iter().zip(values);
+        let tables = tables.map(|(filling, values)| filling.finish(values, &mut postings));
+        let tables: Box<[PathTable]> = tables.collect();
+        let searched = (0..).zip(&tables).filter(|(_, table)| table.has_rules);
+        let searched = searched.map(|(slot, _)| slot).collect();
         let always = postings.add(self.always);
         let (postings, code) = postings.finish();
         RuleIndex {
             tables,
+            searched,
             always,
             postings,
             code,
-            interner,
             ..RuleIndex::default()
         }
     }

@@ -13,27 +13,37 @@ use crate::language::operator::index_condition::{
     EqualityKey, IndexKey, Interval, TextFragment, TextPosition,
 };
 use crate::language::operator::time::milliseconds;
-use crate::language::operator::value_kind::number;
+use crate::matching::index::fast_check::{ComparedValues, ValueDigest};
 use crate::matching::index::interval_tree::IntervalTree;
 use crate::matching::index::posting::{Posting, PostingRange, Postings};
+use crate::matching::index::predicates::PredicateInfo;
 use crate::matching::index::prefix_table::PrefixTable;
 use crate::matching::index::scratch::{Buffers, VisitedSet};
 use crate::matching::index::substring_table::Substrings;
-use crate::matching::index::value_table::{ValueTable, push};
-use crate::number::double;
+use crate::matching::index::value_table::{ValueNumber, ValueTable, push};
 
 #[derive(Debug, Default)]
 pub struct PathTable {
+    /// Whether it has a rule, so that the value is looked up for every event.
+    pub has_rules: bool,
+    pub values: PathValues,
     absent: PostingRange,
     existing: PostingRange,
     present: PostingRange,
-    equal: ValueTable,
-    elements: Option<Box<ValueTable>>,
     numbers: IntervalTree,
-    instants: IntervalTree,
+    instants: Option<Box<IntervalTree>>,
     texts: Option<Box<TextTables>>,
     /// Of case-folded texts.
     folded: Option<Box<TextTables>>,
+}
+
+/// The values that rules compare with, in their access paths or in their residual conditions.
+#[derive(Debug, Default)]
+pub struct PathValues {
+    pub equal: ValueTable,
+    pub elements: Option<Box<ValueTable>>,
+    /// Whether a text that is a number counts as a number.
+    pub reads_numbers: bool,
 }
 
 /// By parts of a text.
@@ -57,6 +67,7 @@ pub struct PathTableBuilder {
     instants: Vec<(Interval, Posting)>,
     texts: TextTablesBuilder,
     folded: TextTablesBuilder,
+    reads_numbers: bool,
 }
 
 #[derive(Debug, Default)]
@@ -87,22 +98,58 @@ impl PathTableBuilder {
         }
     }
 
-    /// None for an empty table.
-    pub fn finish(self, postings: &mut Postings) -> Option<PathTable> {
-        let before = postings.add([]);
-        let table = PathTable {
-            absent: postings.add(self.absent),
-            existing: postings.add(self.existing),
-            present: postings.add(self.present),
-            equal: ValueTable::new(self.equal, postings),
+    /// Adds what a predicate reads beside the access paths, so that it can be evaluated on the digest.
+    pub fn compare(&mut self, facts: &PredicateInfo) {
+        let keys = facts
+            .narrowings
+            .iter()
+            .flat_map(|narrowing| &narrowing.clues);
+        self.reads_numbers |= keys.clone().any(|key| matches!(key, IndexKey::Number(_)));
+        let (points, lists) = match ComparedValues::of(facts) {
+            None => return,
+            Some(ComparedValues::Equal(points)) => (points, &mut self.equal),
+            Some(ComparedValues::Element(points)) => (points, &mut self.elements),
+        };
+        for point in points {
+            lists.entry(point.clone()).or_default();
+        }
+    }
+
+    /// The values with their numbers; the rules follow in [`PathTableBuilder::finish`].
+    pub fn values(&self) -> PathValues {
+        PathValues {
+            equal: ValueTable::new(self.equal.keys()),
             elements: (!self.elements.is_empty())
-                .then(|| Box::new(ValueTable::new(self.elements, postings))),
+                .then(|| Box::new(ValueTable::new(self.elements.keys()))),
+            reads_numbers: self.reads_numbers,
+        }
+    }
+
+    pub fn finish(self, mut values: PathValues, postings: &mut Postings) -> PathTable {
+        let before = postings.add([]);
+        let (absent, existing, present) = (
+            postings.add(self.absent),
+            postings.add(self.existing),
+            postings.add(self.present),
+        );
+        values.equal.fill(self.equal, postings);
+        if let Some(elements) = &mut values.elements {
+            elements.fill(self.elements, postings);
+        }
+        let mut table = PathTable {
+            has_rules: false,
+            values,
+            absent,
+            existing,
+            present,
             numbers: IntervalTree::new(self.numbers, postings),
-            instants: IntervalTree::new(self.instants, postings),
+            instants: (!self.instants.is_empty())
+                .then(|| Box::new(IntervalTree::new(self.instants, postings))),
             texts: self.texts.finish(postings),
             folded: self.folded.finish(postings),
         };
-        (postings.add([]) != before).then_some(table)
+        table.has_rules = postings.add([]) != before;
+        table
     }
 }
 
@@ -127,9 +174,13 @@ impl TextTablesBuilder {
 }
 
 impl PathTable {
+    /// `text` is that of the value, if it is one. `elements` are those of all digests.
     pub fn find(
         &self,
         datum: Option<ValueRef<'_>>,
+        text: Option<&str>,
+        digest: &ValueDigest,
+        elements: &[ValueNumber],
         buffers: &mut Buffers,
         found: &mut Vec<PostingRange>,
     ) {
@@ -137,47 +188,38 @@ impl PathTable {
             return push(self.absent, found);
         };
         push(self.existing, found);
+        if !digest.empty {
+            push(self.present, found);
+        }
+        push(self.values.equal.span(digest.value), found);
+        if !digest.number.is_nan() && !self.numbers.is_empty() {
+            self.numbers.find(digest.number, found);
+        }
         match datum.kind() {
-            JsonKind::Null => self.equal.find(datum, &mut buffers.folded, found),
-            JsonKind::Text => {
-                self.find_text(&datum.text().expect("a text has its text"), buffers, found)
-            }
-            JsonKind::List => self.find_list(datum, buffers, found),
+            JsonKind::Null | JsonKind::Bool => {}
             JsonKind::Number => {
-                push(self.present, found);
-                self.equal.find(datum, &mut buffers.folded, found);
-                if !self.numbers.is_empty() {
-                    let number = datum.double();
-                    let number = number.expect("a number has its number");
-                    self.numbers.find(number, found);
-                }
-                if !self.instants.is_empty()
+                if let Some(instants) = &self.instants
                     && let Some(at) = time_of(datum, &TimeZone::UTC)
                 {
-                    self.instants.find(milliseconds(at), found);
+                    instants.find(milliseconds(at), found);
                 }
             }
-            JsonKind::Bool | JsonKind::Object => {
-                push(self.present, found);
-                self.equal.find(datum, &mut buffers.folded, found);
+            JsonKind::Text => {
+                self.find_text(text.expect("a text has its text"), buffers, found);
+            }
+            JsonKind::Object => push(self.values.equal.container_span(JsonKind::Object), found),
+            JsonKind::List => {
+                push(self.values.equal.container_span(JsonKind::List), found);
+                self.find_elements(datum, digest.elements(elements), buffers, found);
             }
         }
     }
 
     fn find_text(&self, text: &str, buffers: &mut Buffers, found: &mut Vec<PostingRange>) {
-        if !text.is_empty() {
-            push(self.present, found);
-        }
-        push(self.equal.find_text(text), found);
-        if !self.numbers.is_empty()
-            && let Some(number) = number(text)
-        {
-            self.numbers.find(double(&number), found);
-        }
-        if !self.instants.is_empty()
+        if let Some(instants) = &self.instants
             && let Some(at) = read_time(text, &TimeZone::UTC)
         {
-            self.instants.find(milliseconds(at), found);
+            instants.find(milliseconds(at), found);
         }
         let Buffers {
             folded,
@@ -187,27 +229,38 @@ impl PathTable {
         if let Some(texts) = &self.texts {
             texts.find(text.as_bytes(), reversed, seen, found);
         }
-        if self.equal.folds() || self.folded.is_some() {
+        let equal = &self.values.equal;
+        if equal.folds() || self.folded.is_some() {
             fold_into(text, folded);
-            push(self.equal.find_folded(folded), found);
+            push(equal.find_folded(folded), found);
             if let Some(texts) = &self.folded {
                 texts.find(folded.as_bytes(), reversed, seen, found);
             }
         }
     }
 
-    fn find_list(&self, datum: ValueRef<'_>, buffers: &mut Buffers, found: &mut Vec<PostingRange>) {
-        let mut elements = datum.elements().peekable();
-        if elements.peek().is_some() {
-            push(self.present, found);
-        }
-        self.equal.find(datum, &mut buffers.folded, found);
-        let Some(values) = &self.elements else {
+    fn find_elements(
+        &self,
+        datum: ValueRef<'_>,
+        values: &[ValueNumber],
+        buffers: &mut Buffers,
+        found: &mut Vec<PostingRange>,
+    ) {
+        let Some(elements) = &self.values.elements else {
             return;
         };
         let from = found.len();
-        for element in elements {
-            values.find(element, &mut buffers.folded, found);
+        for value in values {
+            push(elements.span(*value), found);
+        }
+        if elements.has_containers() || elements.folds() {
+            for element in datum.elements() {
+                push(elements.container_span(element.kind()), found);
+                if let Some(text) = element.text().filter(|_| elements.folds()) {
+                    fold_into(&text, &mut buffers.folded);
+                    push(elements.find_folded(&buffers.folded), found);
+                }
+            }
         }
         drop_repeats(from, found);
     }
@@ -259,6 +312,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::language::operator::index_condition::IndexCondition;
     use crate::matching::index::check_program::CheckStart;
 
     fn clues() -> Vec<IndexKey> {
@@ -294,11 +348,27 @@ mod tests {
         for (rule, clue) in (0..).zip(&clues()) {
             let check = CheckStart::NOTHING;
             filling.add(clue, Posting { rule, check });
+            filling.compare(&PredicateInfo {
+                slot: Some(0),
+                narrowings: vec![IndexCondition::exactly(clue.clone())],
+            });
         }
-        let table = filling.finish(&mut postings).expect("a table");
+        let values = filling.values();
+        let table = filling.finish(values, &mut postings);
+        assert!(table.has_rules);
         let (postings, mut spans) = (postings.finish().0, Vec::new());
         let datum = value.as_ref().map(ValueRef::Built);
-        table.find(datum, &mut Buffers::default(), &mut spans);
+        let mut elements = Vec::new();
+        let text = datum.and_then(ValueRef::text);
+        let digest = ValueDigest::new(datum, text.as_deref(), &table.values, &mut elements);
+        table.find(
+            datum,
+            text.as_deref(),
+            &digest,
+            &elements,
+            &mut Buffers::default(),
+            &mut spans,
+        );
         let found = spans.iter().flat_map(|span| span.slice(&postings));
         let mut found: Vec<u32> = found.map(|posting| posting.rule).collect();
         found.sort_unstable();
@@ -327,11 +397,13 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_rules_is_none() {
-        assert!(
-            PathTableBuilder::default()
-                .finish(&mut Postings::default())
-                .is_none()
-        );
+    fn a_table_without_rules_says_so() {
+        let mut filling = PathTableBuilder::default();
+        filling.compare(&PredicateInfo {
+            slot: Some(0),
+            narrowings: vec![IndexCondition::exactly(clues()[3].clone())],
+        });
+        let values = filling.values();
+        assert!(!filling.finish(values, &mut Postings::default()).has_rules);
     }
 }

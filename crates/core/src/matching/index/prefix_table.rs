@@ -2,12 +2,15 @@
 //! bytes; for suffixes the caller reverses them.
 
 use crate::matching::index::posting::{Posting, PostingRange, Postings, number};
+use crate::matching::index::value_map::first_bytes;
 
 #[derive(Debug, Default)]
 pub struct PrefixTable {
     bytes: Box<[u8]>,
     /// Sorted by their bytes.
     pieces: Box<[PrefixEntry]>,
+    /// The first bytes of each, in the same order, so that a search rarely compares texts.
+    heads: Box<[u128]>,
     longest: usize,
 }
 
@@ -38,7 +41,9 @@ impl PrefixTable {
                 span: postings.add(same.iter().map(|(_, posting)| *posting)),
             });
         }
+        let heads = pieces.iter().map(|piece| head(piece.text(&bytes)));
         Self {
+            heads: heads.collect(),
             bytes: bytes.into(),
             pieces: pieces.into(),
             longest,
@@ -55,18 +60,45 @@ impl PrefixTable {
     }
 
     pub fn find(&self, text: &[u8], found: &mut Vec<PostingRange>) {
-        let follows = |piece: &PrefixEntry| piece.text(&self.bytes) <= text;
-        let after = self.pieces.partition_point(follows);
+        let text_head = head(text);
+        let mut after = self.heads.partition_point(|head| *head < text_head);
+        if self.heads.get(after) == Some(&text_head) {
+            let same = self.heads[after..].partition_point(|head| *head == text_head);
+            let same = &self.pieces[after..after + same];
+            after += same.partition_point(|piece| piece.text(&self.bytes) <= text);
+        }
         // The last entry that sorts at or before the text shares all of the text's prefixes.
         let mut next = after.checked_sub(1);
         while let Some(at) = next {
             let piece = &self.pieces[at];
-            if text.starts_with(piece.text(&self.bytes)) {
+            if self.starts(text, text_head, at) {
                 found.push(piece.span);
             }
             next = piece.within.map(|at| at as usize);
         }
     }
+
+    /// Whether a text starts with an entry.
+    fn starts(&self, text: &[u8], text_head: u128, at: usize) -> bool {
+        let piece = &self.pieces[at];
+        match (piece.end - piece.start) as usize {
+            0 => true,
+            length @ 1..=HEAD => {
+                let different = text_head ^ self.heads[at];
+                text.len() >= length && different >> (8 * (HEAD - length)) == 0
+            }
+            _ => text.starts_with(piece.text(&self.bytes)),
+        }
+    }
+}
+
+/// The length of a text that its head contains.
+const HEAD: usize = 16;
+
+/// The first bytes of a text as a number that is ordered as they are.
+fn head(text: &[u8]) -> u128 {
+    let (low, high) = first_bytes(text);
+    u128::from(low.swap_bytes()) << 64 | u128::from(high.swap_bytes())
 }
 
 impl PrefixEntry {
@@ -98,8 +130,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_text_starts_with_what_is_found_and_with_nothing_else(
-            pieces in vec("[ab]{1,4}", 0..12),
-            text in "[abc]{0,6}",
+            pieces in vec("[ab]{1,4}|a{10,18}[ab\u{0}]{0,3}", 0..12),
+            text in "[abc]{0,6}|a{9,20}[abc\u{0}]{0,4}",
         ) {
             let entry = |(rule, piece): (usize, &String)| {
                 let rule = u32::try_from(rule).expect("few");

@@ -7,6 +7,7 @@ use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
 use crate::matching::index::fast_check::ValueDigest;
 use crate::matching::index::posting::PostingRange;
+use crate::matching::index::value_table::ValueNumber;
 
 /// One per thread, shared by all indexes.
 #[derive(Debug, Default)]
@@ -52,6 +53,8 @@ pub(super) struct ValueCache {
 #[derive(Debug, Default)]
 pub(super) struct Digests {
     digests: Vec<(u32, ValueDigest)>,
+    /// The numbers of the elements of all slots.
+    elements: Vec<ValueNumber>,
     event: u32,
 }
 
@@ -139,22 +142,28 @@ impl ValueCache {
 impl Digests {
     fn begin(&mut self, length: usize) {
         if self.digests.len() < length {
-            self.digests.resize_with(length, Default::default);
+            self.digests.resize(length, (0, ValueDigest::ABSENT));
         }
+        self.elements.clear();
         let digests = &mut self.digests;
         self.event = next(self.event, u32::MAX, || {
             digests.iter_mut().for_each(|(event, _)| *event = 0);
         });
     }
 
+    /// The digest of a slot and the numbers of the elements of all slots. `make` is called once per event.
     #[inline]
-    pub fn get(&mut self, slot: u32, fill: impl FnOnce(&mut ValueDigest)) -> &ValueDigest {
+    pub fn get(
+        &mut self,
+        slot: u32,
+        make: impl FnOnce(&mut Vec<ValueNumber>) -> ValueDigest,
+    ) -> (&ValueDigest, &[ValueNumber]) {
         let (event, digest) = &mut self.digests[slot as usize];
         if *event != self.event {
             *event = self.event;
-            fill(digest);
+            *digest = make(&mut self.elements);
         }
-        digest
+        (digest, &self.elements)
     }
 }
 

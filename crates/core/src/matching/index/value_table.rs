@@ -1,13 +1,17 @@
 //! Finds candidate rules by equality with the value at a path or an element of its list. Lists and objects are
-//! not distinguished.
+//! not distinguished. The values that rules compare with have numbers, so that comparing means comparing numbers.
 
 use rustc_hash::FxHashMap;
 
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
-use crate::language::operator::equality::fold_into;
 use crate::language::operator::index_condition::{EqualityKey, key_of};
 use crate::matching::index::posting::{Posting, PostingRange, Postings};
+use crate::matching::index::value_map::{MapKey, ValueMap};
+
+/// The number of a value that a rule compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValueNumber(pub u32);
 
 #[derive(Debug, Default)]
 pub struct ValueTable {
@@ -16,79 +20,144 @@ pub struct ValueTable {
     yes: PostingRange,
     list: PostingRange,
     object: PostingRange,
-    numbers: FxHashMap<u64, PostingRange>,
-    texts: FxHashMap<Box<str>, PostingRange>,
-    folded: FxHashMap<Box<str>, PostingRange>,
+    values: ValueMap,
+    folded: Option<Box<FxHashMap<Box<str>, PostingRange>>>,
+}
+
+impl ValueNumber {
+    const NULL: Self = Self(0);
+    const NO: Self = Self(1);
+    const YES: Self = Self(2);
+    const FIRST: u32 = 3;
+    /// No rule compares with this value.
+    pub const UNKNOWN: Self = Self(u32::MAX);
 }
 
 impl ValueTable {
-    pub fn new(lists: FxHashMap<EqualityKey, Vec<Posting>>, postings: &mut Postings) -> Self {
-        let mut values = Self::default();
+    /// A table of values without rules.
+    pub fn new<'k>(keys: impl Iterator<Item = &'k EqualityKey>) -> Self {
+        Self {
+            values: ValueMap::new(keys.filter_map(map_key).collect()),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the rules of each value.
+    pub fn fill(&mut self, lists: FxHashMap<EqualityKey, Vec<Posting>>, postings: &mut Postings) {
         for (point, list) in lists {
             let span = postings.add(list);
             match point {
-                EqualityKey::Null => values.null = span,
-                EqualityKey::Bool(false) => values.no = span,
-                EqualityKey::Bool(true) => values.yes = span,
-                EqualityKey::List => values.list = span,
-                EqualityKey::Object => values.object = span,
-                EqualityKey::Number(key) => {
-                    values.numbers.insert(key, span);
-                }
-                EqualityKey::Text(text) => {
-                    values.texts.insert(text, span);
+                EqualityKey::Null => self.null = span,
+                EqualityKey::Bool(false) => self.no = span,
+                EqualityKey::Bool(true) => self.yes = span,
+                EqualityKey::List => self.list = span,
+                EqualityKey::Object => self.object = span,
+                EqualityKey::Number(_) | EqualityKey::Text(_) => {
+                    let number = map_key(&point).and_then(|key| self.values.find(key));
+                    self.values
+                        .set(number.expect("the table has the value"), span);
                 }
                 EqualityKey::Folded(text) => {
-                    values.folded.insert(text, span);
+                    self.folded.get_or_insert_default().insert(text, span);
                 }
             }
         }
-        values.numbers.shrink_to_fit();
-        values.texts.shrink_to_fit();
-        values.folded.shrink_to_fit();
-        values
+        if let Some(folded) = &mut self.folded {
+            folded.shrink_to_fit();
+        }
+    }
+
+    /// The number of a value; unknown for those that an operator has to compare.
+    pub fn number_of_key(&self, point: &EqualityKey) -> ValueNumber {
+        match point {
+            EqualityKey::Null => ValueNumber::NULL,
+            EqualityKey::Bool(false) => ValueNumber::NO,
+            EqualityKey::Bool(true) => ValueNumber::YES,
+            EqualityKey::Number(_)
+            | EqualityKey::Text(_)
+            | EqualityKey::Folded(_)
+            | EqualityKey::List
+            | EqualityKey::Object => self.number(map_key(point)),
+        }
+    }
+
+    /// The number of a value of an event. `double` is called for a number.
+    #[inline]
+    pub fn number_of(
+        &self,
+        datum: ValueRef<'_>,
+        double: impl FnOnce() -> Option<f64>,
+    ) -> ValueNumber {
+        match datum.kind() {
+            JsonKind::Null => ValueNumber::NULL,
+            JsonKind::Bool if datum.bool() == Some(true) => ValueNumber::YES,
+            JsonKind::Bool => ValueNumber::NO,
+            JsonKind::Number => self.number(double().map(|double| MapKey::Number(key_of(double)))),
+            JsonKind::Text => self.number_of_text(&datum.text().expect("a text has its text")),
+            JsonKind::List | JsonKind::Object => ValueNumber::UNKNOWN,
+        }
+    }
+
+    /// The same for a text.
+    #[inline]
+    pub fn number_of_text(&self, text: &str) -> ValueNumber {
+        self.number(Some(MapKey::Text(text.as_bytes())))
+    }
+
+    /// The rules of a value by its number.
+    #[inline]
+    pub fn span(&self, value: ValueNumber) -> PostingRange {
+        match value {
+            ValueNumber::NULL => self.null,
+            ValueNumber::NO => self.no,
+            ValueNumber::YES => self.yes,
+            ValueNumber::UNKNOWN => PostingRange::default(),
+            ValueNumber(number) => self.values.span(number - ValueNumber::FIRST),
+        }
+    }
+
+    /// The rules that compare with any list or with any object.
+    pub fn container_span(&self, kind: JsonKind) -> PostingRange {
+        match kind {
+            JsonKind::List => self.list,
+            JsonKind::Object => self.object,
+            JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Text => {
+                PostingRange::default()
+            }
+        }
+    }
+
+    pub fn has_containers(&self) -> bool {
+        !self.list.is_empty() || !self.object.is_empty()
     }
 
     pub fn folds(&self) -> bool {
-        !self.folded.is_empty()
-    }
-
-    pub fn find(&self, datum: ValueRef<'_>, buffer: &mut String, found: &mut Vec<PostingRange>) {
-        let span = match datum.kind() {
-            JsonKind::Null => self.null,
-            JsonKind::Bool if datum.bool() == Some(true) => self.yes,
-            JsonKind::Bool => self.no,
-            JsonKind::List => self.list,
-            JsonKind::Object => self.object,
-            JsonKind::Number => self.find_number(datum),
-            JsonKind::Text => {
-                let text = datum.text().expect("a text has its text");
-                if self.folds() {
-                    fold_into(&text, buffer);
-                    push(self.find_folded(buffer), found);
-                }
-                self.find_text(&text)
-            }
-        };
-        push(span, found);
-    }
-
-    pub fn find_text(&self, text: &str) -> PostingRange {
-        self.texts.get(text).copied().unwrap_or_default()
+        self.folded.is_some()
     }
 
     pub fn find_folded(&self, text: &str) -> PostingRange {
-        self.folded.get(text).copied().unwrap_or_default()
+        let span = self.folded.as_ref().and_then(|folded| folded.get(text));
+        span.copied().unwrap_or_default()
     }
 
-    fn find_number(&self, datum: ValueRef<'_>) -> PostingRange {
-        if self.numbers.is_empty() {
-            return PostingRange::default();
-        }
-        let span = datum
-            .double()
-            .and_then(|number| self.numbers.get(&key_of(number)));
-        span.copied().unwrap_or_default()
+    #[inline]
+    fn number(&self, key: Option<MapKey<'_>>) -> ValueNumber {
+        let number = key.and_then(|key| self.values.find(key));
+        number.map_or(ValueNumber::UNKNOWN, |number| {
+            ValueNumber(ValueNumber::FIRST + number)
+        })
+    }
+}
+
+fn map_key(point: &EqualityKey) -> Option<MapKey<'_>> {
+    match point {
+        EqualityKey::Number(bits) => Some(MapKey::Number(*bits)),
+        EqualityKey::Text(text) => Some(MapKey::Text(text.as_bytes())),
+        EqualityKey::Null
+        | EqualityKey::Bool(_)
+        | EqualityKey::Folded(_)
+        | EqualityKey::List
+        | EqualityKey::Object => None,
     }
 }
 

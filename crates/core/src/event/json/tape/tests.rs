@@ -203,6 +203,63 @@ fn values_are_found_by_key_and_position() {
     assert_eq!(inner.elements().count() + root.elements().count(), 0);
 }
 
+/// What a tape reads that scanned other texts before.
+fn read(tape: &mut Tape, text: &[u8]) -> Option<String> {
+    let scanned = tape.scan(text)?;
+    Some(scanned.root().value().to_string())
+}
+
+#[test]
+fn a_key_that_was_seen_before_is_still_checked() {
+    let mut tape = Tape::default();
+    let objects = [
+        r#"{"a":1,"b":{"a":2,"c":[{"a":3},{"b":4}]},"c":5}"#,
+        r#"{"a":1,"b":{"a":2,"c":[{"b":3},{"a":4}]},"c":5,"d":6}"#,
+        r#"{"b":1,"a":{"b":2}}"#,
+        r#"{ "a" : 1 , "b" : { "a" : 2 } }"#,
+        r#"{"a":1,"a_key_of_more_than_thirty_two_bytes":2,"b":3}"#,
+    ];
+    let repeated = [
+        r#"{"a":1,"b":{"a":2},"a":3}"#,
+        r#"{"a":1,"b":{"a":2,"c":[{"a":3,"a":4}]}}"#,
+        r#"{"b":1,"a":{"b":2},"b":3}"#,
+        r#"{"a":1,"a_key_of_more_than_thirty_two_bytes":2,"b":3,"a":4}"#,
+        r#"{"a":1,"a_key_of_more_than_thirty_two_bytes":2,"a_key_of_more_than_thirty_two_bytes":3}"#,
+    ];
+    for _ in 0..3 {
+        for text in objects {
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(
+                read(&mut tape, text.as_bytes()),
+                Some(value.to_string()),
+                "{text}"
+            );
+        }
+        for text in repeated {
+            assert_eq!(read(&mut tape, text.as_bytes()), None, "{text}");
+        }
+    }
+}
+
+#[test]
+fn any_number_of_keys_is_scanned_again_and_again() {
+    let mut tape = Tape::default();
+    // More keys than are remembered, more than one place remembers, and as many as one object may have.
+    for number in 0..6_000 {
+        let text = format!(r#"{{"k{number}":{{"x":1}},"k":[{{"k{number}":2}}]}}"#);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read(&mut tape, text.as_bytes()), Some(value.to_string()));
+        let twice = format!(r#"{{"k{number}":{{"x":1}},"k":2,"k{number}":3}}"#);
+        assert_eq!(read(&mut tape, twice.as_bytes()), None);
+    }
+    for start in [0, 0, 1, 0, 2] {
+        let keys = |count| (start..start + count).map(|n| format!("\"key{n}\":1"));
+        let object = |count| format!("{{{}}}", keys(count).collect::<Vec<_>>().join(","));
+        assert!(read(&mut tape, object(256).as_bytes()).is_some());
+        assert_eq!(read(&mut tape, object(257).as_bytes()), None);
+    }
+}
+
 fn value() -> impl Strategy<Value = String> {
     let text = "[ a-c\"\\\\/\u{0}-\u{1f}é😀]{0,12}";
     let leaf = prop_oneof![
@@ -238,6 +295,30 @@ proptest! {
     #[test]
     fn the_tape_agrees_with_the_parser(text in value()) {
         agree(text.as_bytes());
+    }
+
+    #[test]
+    fn what_was_scanned_before_changes_nothing(
+        texts in proptest::collection::vec((value(), any::<Option<proptest::sample::Index>>()), 1..8),
+    ) {
+        let mut tape = Tape::default();
+        for (text, damage) in texts.iter().chain(&texts) {
+            let mut bytes = text.clone().into_bytes();
+            if let Some(at) = damage {
+                let at = at.index(bytes.len());
+                bytes.remove(at);
+            }
+            prop_assert_eq!(read(&mut tape, &bytes), read(&mut Tape::default(), &bytes));
+        }
+    }
+
+    #[test]
+    fn a_number_has_its_nearest_double(text in "-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,20})?") {
+        let mut tape = Tape::default();
+        if let Some(scanned) = tape.scan(text.as_bytes()) {
+            let double = scanned.root().double().map(f64::to_bits);
+            prop_assert_eq!(double, text.parse::<f64>().ok().map(f64::to_bits));
+        }
     }
 
     #[test]
