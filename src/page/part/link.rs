@@ -12,7 +12,8 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
-    .remove(b'~');
+    .remove(b'~')
+    .remove(b'@');
 
 pub fn event(EventRowId(row): EventRowId) -> String {
     format!("/events/{row}")
