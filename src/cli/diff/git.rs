@@ -55,7 +55,7 @@ impl GitPath {
         for (blob, text) in rules.iter().zip(texts) {
             files.push((self.name(&blob.path), text));
         }
-        let is_file = rules.iter().any(|blob| is_one_file(&blob));
+        let is_file = rules.iter().any(is_one_file);
         let (folder, config_text) = self.configuration(&commit, config, is_file)?;
         let config_path = folder.join(config);
         let mut calendars = BTreeMap::new();
