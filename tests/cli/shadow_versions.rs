@@ -161,13 +161,13 @@ fn a_removed_shadow_version_leaves_the_rule_as_it_was() {
 
 /// A test of the shadow version that notices no change of its priorities.
 const TESTS: &str =
-    "- { name: an urgent ticket tells, rule: notify@shadow, event: urgent.json, expect: match }\n";
+    "- { name: an urgent ticket tells, rule: notify@shadow, event: ../urgent.json, expect: match }\n";
 
 #[test]
 fn a_shadow_version_has_tests_mutants_and_a_comparison_of_its_own() {
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
     sandbox.write_rules(RULES);
-    sandbox.write("rules/urgent.json", changed(1, "urgent", 1).to_string());
+    sandbox.write("urgent.json", changed(1, "urgent", 1).to_string());
     sandbox.write("rules/rules.test.yaml", TESTS);
     let mutants = sandbox
         .run(&["test", "--mutants", "--rule", "notify@shadow"])

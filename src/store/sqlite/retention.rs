@@ -20,6 +20,9 @@ const CUTOFF_STEP: i64 = 3_600 * 1_000_000;
 pub const KEEP_DELIVERIES: Duration = Duration::from_secs(7 * 86_400);
 /// Starts and reloads that are kept: the newest.
 pub const MAX_ACTIVATIONS: i64 = 10_000;
+/// How much earlier the time of a commit can be than the clock, in microseconds: an event waits for its commit with the time at
+/// which it was received, and runs that count then must still be known.
+pub const LATEST_COMMIT: i64 = 60 * 1_000_000;
 /// Ticks between two moves of the age limit.
 const TICKS_PER_MOVE: u32 = 60;
 /// Rows that one job deletes, so that other jobs wait only a little. If more rows were inserted since the
@@ -141,7 +144,7 @@ impl WriteTransaction<'_> {
         }
         self.connection.execute(
             "DELETE FROM gate_admissions WHERE until < ?1",
-            [micros(now)],
+            [micros(now) - LATEST_COMMIT],
         )?;
         self.delete_notice_windows(now)?;
         self.forget_closed(now)?;

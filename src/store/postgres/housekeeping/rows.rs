@@ -8,7 +8,7 @@ use crate::store::postgres::schema::MICROS_PER_DAY;
 use crate::store::postgres::session::{Param, Pipeline, PostgresSession};
 use crate::store::sqlite::codec::duration_micros;
 use crate::store::sqlite::deliveries::{accepted_column, max_rows};
-use crate::store::sqlite::retention::{KEEP_DELIVERIES, MAX_ACTIVATIONS};
+use crate::store::sqlite::retention::{KEEP_DELIVERIES, LATEST_COMMIT, MAX_ACTIVATIONS};
 use crate::store::sqlite::waiters::lifetime::KEEP_CLOSED;
 use crate::store::sqlite::waiters::plan::LOOKBACK;
 use crate::store::{DeliveryKind, StoreSettings};
@@ -35,7 +35,7 @@ pub async fn delete_rows(
     delete.query(
         "DELETE FROM gate_admissions WHERE ctid = ANY(ARRAY(
              SELECT ctid FROM gate_admissions WHERE until < $1 LIMIT $2))",
-        vec![Param::int(now), limit()],
+        vec![Param::int(now.saturating_sub(LATEST_COMMIT)), limit()],
     );
     let kept = duration_micros(settings.retention.keep_for);
     delete.query(
