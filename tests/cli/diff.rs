@@ -136,6 +136,9 @@ fn git_revisions_are_compared_with_files() {
         .run(&["diff", "nowhere:desk/rules", "desk/rules"])
         .expect_stderr(2, &["unknown git revision `nowhere`", "name a branch"]);
     sandbox
+        .run(&["diff", "main", "desk/rules"])
+        .expect_stderr(2, &["`main` is a revision of git", "`main:rules`"]);
+    sandbox
         .run(&["diff", "main:elsewhere", "desk/rules"])
         .expect_stderr(2, &["`elsewhere` has no rule files in the revision `main`"]);
     sandbox

@@ -160,8 +160,7 @@ fn a_removed_shadow_version_leaves_the_rule_as_it_was() {
 }
 
 /// A test of the shadow version that notices no change of its priorities.
-const TESTS: &str =
-    "- { name: an urgent ticket tells, rule: notify@shadow, event: ../urgent.json, expect: match }\n";
+const TESTS: &str = "- { name: an urgent ticket tells, rule: notify@shadow, event: ../urgent.json, expect: match }\n";
 
 #[test]
 fn a_shadow_version_has_tests_mutants_and_a_comparison_of_its_own() {

@@ -26,6 +26,11 @@ struct Blob {
 }
 
 impl GitPath {
+    /// Whether the revision is known.
+    pub fn is_known(&self) -> bool {
+        self.commit().is_ok()
+    }
+
     /// Reads the rule files below the path, and the configuration beside it.
     ///
     /// # Errors

@@ -102,6 +102,12 @@ fn location(text: &str, global: &GlobalOptions) -> RuleLocation {
 
 fn read(text: &str, global: &GlobalOptions) -> Result<Rulebook, CommandError> {
     let loaded = match location(text, global) {
+        RuleLocation::Files(path) if !path.exists() && is_revision(text) => {
+            let message = format!("`{text}` is a revision of git, and no file or folder");
+            let rules = global.rules.display();
+            let help = format!("name the path of the rules in it: `{text}:{rules}`");
+            return Err(CommandError::usage(message).help(help));
+        }
         RuleLocation::Files(path) => paths_of(&path, global).read(),
         RuleLocation::Git(of) => {
             let name = global.config.as_deref().and_then(Path::file_name);
@@ -113,6 +119,14 @@ fn read(text: &str, global: &GlobalOptions) -> Result<Rulebook, CommandError> {
     loaded
         .accepted()
         .map_err(|loaded| CommandError::invalid(loaded.rulebook.files, loaded.diagnostics))
+}
+
+fn is_revision(text: &str) -> bool {
+    let of = GitPath {
+        revision: text.to_owned(),
+        path: PathBuf::new(),
+    };
+    of.is_known()
 }
 
 /// The configuration is that beside the rules, if there is one and no other is named.
