@@ -107,7 +107,8 @@ impl<'b> RuleSide<'b> {
         Some(self.evaluate_event(event, scratch))
     }
 
-    /// The fast path for most events: those that were stored as received, and that no rule matches.
+    /// The fast path for most events: those that were stored as received, and that only match rules without gates. No field
+    /// of them was redacted.
     fn evaluate_scanned(
         &self,
         head: &ArchivedEvent,
@@ -123,12 +124,17 @@ impl<'b> RuleSide<'b> {
         let evaluation = self
             .rules
             .evaluate_scanned(text.as_bytes(), format, scratch)?;
-        if evaluation.has_match() {
+        let numbers = evaluation.numbers();
+        let is_simulated = |number: &u32| self.simulated[*number as usize].is_some();
+        if numbers.iter().any(is_simulated) {
             return None;
         }
         let brief = evaluation.brief();
         let is_same = brief.source == head.source && brief.event_type == head.event_type;
-        is_same.then(SideMatches::default)
+        is_same.then(|| SideMatches {
+            plain: numbers.to_vec(),
+            ..SideMatches::default()
+        })
     }
 
     /// Finds the rules that match an event.
