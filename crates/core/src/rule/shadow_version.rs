@@ -6,16 +6,16 @@ use std::sync::Arc;
 use crate::rule::Rule;
 
 /// What the name of a shadow version ends with. The names that people write have no `@`.
-const SUFFIX: &str = "@shadow";
+pub const SHADOW_SUFFIX: &str = "@shadow";
 
 /// The name of the shadow version of a rule.
 pub fn shadow_name(rule: &str) -> String {
-    format!("{rule}{SUFFIX}")
+    format!("{rule}{SHADOW_SUFFIX}")
 }
 
 /// The name of the rule that a shadow version is compared with; `None` for any other rule.
 pub fn compared_rule(name: &str) -> Option<&str> {
-    name.strip_suffix(SUFFIX)
+    name.strip_suffix(SHADOW_SUFFIX)
 }
 
 /// The name of a rule as its file has it.

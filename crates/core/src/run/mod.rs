@@ -5,7 +5,7 @@ pub mod call_result;
 pub mod cause;
 pub mod commander;
 pub mod exchange;
-mod passed_gates;
+pub mod passed_gates;
 pub(crate) mod retry;
 pub mod retry_after;
 pub mod span_ids;

@@ -4,12 +4,12 @@ use crate::run::RunState;
 
 /// Gates that suppress a run although its rule would start one for the event: `debounce` gives the event to another run, and
 /// the loop guard is none of the rule's own gates.
-const PASSING: [&str; 2] = ["debounce", "loop_guard"];
+pub const PASSING_GATES: [&str; 2] = ["debounce", "loop_guard"];
 
 impl RunState {
     /// Whether the gates of its rule let the run start, or give its event to another run.
     pub fn passes_gates(&self) -> bool {
-        self.gate().is_none_or(|gate| PASSING.contains(&gate))
+        self.gate().is_none_or(|gate| PASSING_GATES.contains(&gate))
     }
 }
 

@@ -17,7 +17,9 @@ use crate::store::history::{
 use crate::store::sql::dialect::{self, Dialect};
 use crate::store::sql::{SqlRow, params};
 use crate::store::sqlite::codec::{self, micros, time};
+use flowtrigger_core::rule::shadow_version::SHADOW_SUFFIX;
 use flowtrigger_core::run::RunId;
+use flowtrigger_core::run::passed_gates::PASSING_GATES;
 use flowtrigger_core::suspension::SuspensionTarget;
 
 /// The terms of a filter.
@@ -91,15 +93,16 @@ fn conditions(filter: &RunFilter, dialect: Dialect) -> FilterTerms<'_> {
 
 /// Whether a run passes the gates of its rule, as `RunState::passes_gates`.
 fn passes_gates(run: &str) -> String {
-    format!("({run}.state <> 'suppressed' OR {run}.gate IN ('debounce', 'loop_guard'))")
+    let gates = PASSING_GATES.map(|gate| format!("'{gate}'")).join(", ");
+    format!("({run}.state <> 'suppressed' OR {run}.gate IN ({gates}))")
 }
 
 /// Whether a gate of the rule that is compared with the one of run `r` suppressed its run.
 fn other_is_suppressed() -> String {
     format!(
         "EXISTS (SELECT 1 FROM runs o JOIN queues oq ON oq.id = o.queue JOIN queues rq ON rq.id = r.queue
-            WHERE o.event = r.event AND NOT {} AND oq.rule = CASE WHEN rq.rule LIKE '%@shadow'
-                THEN substr(rq.rule, 1, length(rq.rule) - length('@shadow')) ELSE rq.rule || '@shadow' END)",
+            WHERE o.event = r.event AND NOT {} AND oq.rule = CASE WHEN rq.rule LIKE '%{SHADOW_SUFFIX}'
+                THEN substr(rq.rule, 1, length(rq.rule) - length('{SHADOW_SUFFIX}')) ELSE rq.rule || '{SHADOW_SUFFIX}' END)",
         passes_gates("o")
     )
 }
