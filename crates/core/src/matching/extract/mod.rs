@@ -2,6 +2,7 @@
 //! format and type, the decoder's table is inverted once: from a path of the event to its place in the
 //! document. A path that several places fill is read from the decoded event.
 
+mod header_field;
 mod path_maps;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::event::format::transform::Transform;
 use crate::event::header::EventHeader;
 use crate::event::json::tape::{JsonKind, Tape, TapeDocument, TapeValue};
 use crate::event::json::value_ref::ValueRef;
+use crate::matching::extract::header_field::HeaderField;
 use crate::matching::extract::path_maps::{ExtractorNumber, PathMaps};
 use crate::matching::extract::trie::{Trie, TrieSlot, TrieValues};
 use crate::matching::index::posting::number;
@@ -58,19 +60,6 @@ struct FieldSource {
     object: bool,
     /// The rest of the path below the place.
     rest: Vec<PathSegment>,
-}
-
-/// A field of the event's header.
-#[derive(Debug, Clone, Copy)]
-enum HeaderField {
-    Source,
-    Endpoint,
-    Type,
-    Id,
-    Key,
-    Time,
-    /// The display name, which `type` reads in the body.
-    Display,
 }
 
 /// Buffers for the values of one event.
@@ -121,7 +110,7 @@ impl Extractor {
                     Some(_) | None => body(path, keys, decoder, known, &mut trie),
                 },
                 Root::Raw => ValueOrigin::Spot(trie.spot(keys)),
-                Root::Event => about(path, keys),
+                Root::Event => header_field::origin(path, keys),
                 Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
                     ValueOrigin::Nowhere
                 }
@@ -153,33 +142,53 @@ impl Extractor {
             states,
             built,
         } = room;
+        states.clear();
+        built.clear();
         match maps.get(self.number, scanned) {
-            Some(paths) => spots.look_up(scanned, paths),
+            Some(paths) => {
+                let entry = |spot: TrieSlot| scanned.entry_at(paths[spot]);
+                self.collect(scanned, head, event, &entry, states, built);
+            }
             None => {
                 self.trie.walk(scanned.root(), spots);
                 if let Some(paths) = self.trie.paths() {
                     maps.want(self.number, paths);
                 }
+                let entry = |spot: TrieSlot| spots.get(spot);
+                self.collect(scanned, head, event, &entry, states, built);
             }
         }
-        states.clear();
-        built.clear();
-        states.extend(self.origins.iter().map(|origin| match origin {
-            ValueOrigin::Nowhere => ExtractState::Absent,
-            ValueOrigin::Spot(spot) => spots.state(*spot),
-            ValueOrigin::Sources(sources) => first(sources, scanned, spots, built),
-            ValueOrigin::About(about) => keep(about.value(head), built),
-            ValueOrigin::Event(path) => match resolved(path, event()) {
-                Some(value) => keep(value.clone(), built),
-                None => ExtractState::Absent,
-            },
-        }));
         ExtractedValues {
             scanned,
             states,
             built,
             zone: head.time_zone(),
         }
+    }
+
+    /// Adds the value of each path. `entry` finds the tape entry at a place.
+    #[inline(always)]
+    fn collect<'a>(
+        &self,
+        scanned: &'a TapeDocument<'a>,
+        head: &EventHeader<'a>,
+        event: &mut impl FnMut() -> &'a Event,
+        entry: &impl Fn(TrieSlot) -> Option<u32>,
+        states: &mut Vec<ExtractState>,
+        built: &mut Vec<Value>,
+    ) {
+        states.extend(self.origins.iter().map(|origin| match origin {
+            ValueOrigin::Nowhere => ExtractState::Absent,
+            ValueOrigin::Spot(spot) => {
+                entry(*spot).map_or(ExtractState::Absent, ExtractState::Taped)
+            }
+            ValueOrigin::Sources(sources) => first(sources, scanned, entry, built),
+            ValueOrigin::About(about) => keep(about.value(head), built),
+            ValueOrigin::Event(path) => match resolved(path, event()) {
+                Some(value) => keep(value.clone(), built),
+                None => ExtractState::Absent,
+            },
+        }));
     }
 }
 
@@ -298,46 +307,6 @@ fn steps(path: &str) -> impl Iterator<Item = &str> {
     path.split('.').filter(|step| !step.is_empty())
 }
 
-fn about(path: &Path, keys: &[PathSegment]) -> ValueOrigin {
-    let [key] = keys else {
-        return match keys {
-            [] => ValueOrigin::Event(path.clone()),
-            _ => ValueOrigin::Nowhere,
-        };
-    };
-    match key.name.as_str() {
-        "source" => ValueOrigin::About(HeaderField::Source),
-        "endpoint" => ValueOrigin::About(HeaderField::Endpoint),
-        "type" => ValueOrigin::About(HeaderField::Type),
-        "id" => ValueOrigin::About(HeaderField::Id),
-        "key" => ValueOrigin::About(HeaderField::Key),
-        "time" => ValueOrigin::About(HeaderField::Time),
-        _ => ValueOrigin::Nowhere,
-    }
-}
-
-impl HeaderField {
-    fn value(self, head: &EventHeader<'_>) -> Value {
-        match self {
-            HeaderField::Source => head.source.into(),
-            HeaderField::Endpoint => head.endpoint.into(),
-            HeaderField::Type => Value::from(&*head.named.name),
-            HeaderField::Display => Value::from(&*head.named.display),
-            HeaderField::Id => head.id().into(),
-            HeaderField::Key => head.key().as_deref().into(),
-            HeaderField::Time => head.time().map(|time| time.to_string()).into(),
-        }
-    }
-}
-
-impl TrieValues {
-    #[inline]
-    fn state(&self, spot: TrieSlot) -> ExtractState {
-        self.get(spot)
-            .map_or(ExtractState::Absent, ExtractState::Taped)
-    }
-}
-
 /// Adds a value that is not on the tape.
 fn keep(value: Value, built: &mut Vec<Value>) -> ExtractState {
     built.push(value);
@@ -347,12 +316,12 @@ fn keep(value: Value, built: &mut Vec<Value>) -> ExtractState {
 fn first(
     sources: &[FieldSource],
     scanned: &TapeDocument<'_>,
-    spots: &TrieValues,
+    entry: &impl Fn(TrieSlot) -> Option<u32>,
     built: &mut Vec<Value>,
 ) -> ExtractState {
     for source in sources {
         let mut from = source.from.iter();
-        let Some(entry) = from.find_map(|spot| spots.get(*spot)) else {
+        let Some(entry) = from.find_map(|spot| entry(*spot)) else {
             continue;
         };
         let item = scanned.item(entry);

@@ -1,7 +1,7 @@
 //! Finds many places of a document in one walk. An absent place has no entry.
 
 use crate::event::json::tape;
-use crate::event::json::tape::{JsonKind, PathNumber, TapeDocument, TapeValue};
+use crate::event::json::tape::{JsonKind, TapeValue};
 use crate::path::PathSegment;
 
 /// The number of a place in the trie.
@@ -178,13 +178,6 @@ impl TrieNode {
 }
 
 impl TrieValues {
-    /// The places by the numbers of their paths.
-    pub fn look_up(&mut self, scanned: &TapeDocument<'_>, paths: &[PathNumber]) {
-        self.0.clear();
-        let places = paths.iter().map(|path| scanned.entry_at(*path));
-        self.0.extend(places.map(|place| place.unwrap_or(NOTHING)));
-    }
-
     /// The tape entry at a place.
     pub fn get(&self, spot: TrieSlot) -> Option<u32> {
         let entry = *self.0.get(spot)?;

@@ -9,6 +9,7 @@ use crate::language::operator::value_kind;
 use crate::matching::index::path_table::PathValues;
 use crate::matching::index::posting::{PostingRange, number};
 use crate::matching::index::predicates::PredicateInfo;
+use crate::matching::index::value_map::TextHead;
 use crate::matching::index::value_table::{ValueNumber, ValueTable};
 
 /// How a predicate is evaluated on the digest of its slot.
@@ -40,7 +41,7 @@ pub struct ValueDigest {
     pub number: f64,
     pub value: ValueNumber,
     /// The range of the elements of a list among those of all slots.
-    elements: (usize, usize),
+    elements: (u32, u32),
 }
 
 impl<'f> ComparedValues<'f> {
@@ -114,58 +115,137 @@ impl ValueDigest {
         elements: (0, 0),
     };
 
-    /// Adds the numbers of a list's elements to those of other slots. `text` is that of the value, if it is one.
-    pub fn new(
-        datum: Option<ValueRef<'_>>,
-        text: Option<&str>,
-        values: &PathValues,
-        elements: &mut Vec<ValueNumber>,
-    ) -> Self {
-        let Some(datum) = datum else {
-            return Self::ABSENT;
-        };
-        let kind = datum.kind();
-        let mut digest = Self {
-            kind: Some(kind),
-            empty: false,
-            ..Self::ABSENT
-        };
-        match kind {
-            JsonKind::Null => digest.empty = true,
-            JsonKind::Bool | JsonKind::Object => {}
-            JsonKind::Number => digest.number = datum.double().unwrap_or(f64::NAN),
-            JsonKind::Text => {
-                let text = text.expect("a text has its text");
-                digest.empty = text.is_empty();
-                if values.reads_numbers {
-                    digest.number = value_kind::double_of(text).unwrap_or(f64::NAN);
-                }
-                digest.value = values.equal.number_of_text(text);
-                return digest;
-            }
-            JsonKind::List => {
-                digest.empty = datum.elements().next().is_none();
-                if let Some(table) = &values.elements {
-                    let start = elements.len();
-                    let words = datum
-                        .elements()
-                        .map(|element| table.number_of(element, || element.double()));
-                    elements.extend(words);
-                    digest.elements = (start, elements.len());
-                }
-                return digest;
-            }
-        }
-        digest.value = values.equal.number_of(datum, || Some(digest.number));
-        digest
-    }
-
     /// The numbers of the elements of a list.
     #[inline]
     pub fn elements<'e>(&self, all: &'e [ValueNumber]) -> &'e [ValueNumber] {
         let (start, end) = self.elements;
-        &all[start..end]
+        &all[start as usize..end as usize]
     }
+}
+
+impl PathValues {
+    /// Writes the digest of the value at the path, and adds the numbers of a list's elements to those of other
+    /// paths. Returns the rules of the value, which is the same as [`ValueTable::span`] of its number.
+    #[inline]
+    pub fn read(
+        &self,
+        datum: Option<ValueRef<'_>>,
+        digest: &mut ValueDigest,
+        elements: &mut Vec<ValueNumber>,
+    ) -> PostingRange {
+        *digest = ValueDigest::ABSENT;
+        let Some(datum) = datum else {
+            return PostingRange::default();
+        };
+        let kind = datum.kind();
+        digest.kind = Some(kind);
+        digest.empty = false;
+        let (value, span) = match kind {
+            JsonKind::Text => self.read_text(datum, digest),
+            JsonKind::Number => {
+                digest.number = datum.double().unwrap_or(f64::NAN);
+                self.equal.find_number(digest.number)
+            }
+            JsonKind::Null => {
+                digest.empty = true;
+                self.equal.find_null()
+            }
+            JsonKind::Bool => self.equal.find_bool(datum.bool() == Some(true)),
+            JsonKind::Object => return PostingRange::default(),
+            JsonKind::List => {
+                self.read_list(datum, digest, elements);
+                return PostingRange::default();
+            }
+        };
+        digest.value = value;
+        span
+    }
+
+    #[inline(always)]
+    fn read_text(
+        &self,
+        datum: ValueRef<'_>,
+        digest: &mut ValueDigest,
+    ) -> (ValueNumber, PostingRange) {
+        let Some((text, head)) = unescaped(datum) else {
+            return self.read_escaped(datum, digest);
+        };
+        digest.empty = text.is_empty();
+        if self.reads_numbers {
+            digest.number = double_of(text);
+        }
+        self.equal.find_text(text.as_bytes(), head)
+    }
+
+    /// A text with escapes is built.
+    #[cold]
+    fn read_escaped(
+        &self,
+        datum: ValueRef<'_>,
+        digest: &mut ValueDigest,
+    ) -> (ValueNumber, PostingRange) {
+        let text = datum.text().expect("a text has its text");
+        digest.empty = text.is_empty();
+        if self.reads_numbers {
+            digest.number = double_of(&text);
+        }
+        let head = TextHead::new(text.as_bytes());
+        self.equal.find_text(text.as_bytes(), head)
+    }
+
+    fn read_list(
+        &self,
+        datum: ValueRef<'_>,
+        digest: &mut ValueDigest,
+        elements: &mut Vec<ValueNumber>,
+    ) {
+        digest.empty = datum.elements().next().is_none();
+        if let Some(table) = &self.elements {
+            let start = number(elements.len());
+            elements.extend(
+                datum
+                    .elements()
+                    .map(|element| element_number(table, element)),
+            );
+            digest.elements = (start, number(elements.len()));
+        }
+    }
+}
+
+fn element_number(table: &ValueTable, element: ValueRef<'_>) -> ValueNumber {
+    let (value, _) = match element.kind() {
+        JsonKind::Null => table.find_null(),
+        JsonKind::Bool => table.find_bool(element.bool() == Some(true)),
+        JsonKind::Number => table.find_number(element.double().unwrap_or(f64::NAN)),
+        JsonKind::Text => match unescaped(element) {
+            Some((text, head)) => table.find_text(text.as_bytes(), head),
+            None => {
+                let text = element.text().expect("a text has its text");
+                table.find_text(text.as_bytes(), TextHead::new(text.as_bytes()))
+            }
+        },
+        JsonKind::List | JsonKind::Object => return ValueNumber::UNKNOWN,
+    };
+    value
+}
+
+/// A text with its head, if it has no escapes.
+#[inline(always)]
+fn unescaped(datum: ValueRef<'_>) -> Option<(&str, TextHead)> {
+    match datum {
+        ValueRef::Built(value) => {
+            let text = value.as_str()?;
+            Some((text, TextHead::new(text.as_bytes())))
+        }
+        ValueRef::Taped(item) => {
+            let (text, after) = item.unescaped_text()?;
+            Some((text, TextHead::of_start(after, text.len())))
+        }
+    }
+}
+
+fn double_of(text: &str) -> f64 {
+    value_kind::double_of(text).unwrap_or(f64::NAN)
 }
 
 const ABSENT: u32 = 0;

@@ -28,7 +28,7 @@ use crate::language::operator::{Operator, Verdict};
 use crate::matching::index::access_path::AccessPlanner;
 use crate::matching::index::check_program::{CheckStart, PredicateEvaluator, holds};
 use crate::matching::index::condition::IndexedCondition;
-use crate::matching::index::fast_check::{FastCheck, ValueDigest};
+use crate::matching::index::fast_check::FastCheck;
 use crate::matching::index::path_table::{PathTable, PathTableBuilder, PathValues};
 use crate::matching::index::posting::{Posting, PostingRange, Postings, ResidualCondition, number};
 use crate::matching::index::predicates::{IndexedPredicate, PredicateInput, PredicateTable};
@@ -108,14 +108,10 @@ impl RuleIndex {
         scratch.begin(self.leaves.len(), self.paths.len());
         for &slot in &self.searched {
             let table = &self.tables[slot as usize];
-            let datum = slots.slot(slot as usize);
-            // A text with escapes is built, so this is done once.
-            let text = datum.and_then(ValueRef::text);
-            let text = text.as_deref();
-            let make = |elements: &mut _| ValueDigest::new(datum, text, &table.values, elements);
-            let (digest, elements) = scratch.digests.get(slot, make);
+            let (digest, elements) = scratch.digests.start(slot);
             let (buffers, spans) = (&mut scratch.buffers, &mut scratch.spans);
-            table.find(datum, text, digest, elements, buffers, spans);
+            let datum = slots.slot(slot as usize);
+            table.find(datum, digest, elements, buffers, spans);
         }
         value_table::push(self.always, &mut scratch.spans);
         let spans = std::mem::take(&mut scratch.spans);
@@ -133,8 +129,10 @@ impl RuleIndex {
             }
         }
         scratch.spans = spans;
-        matches.sort_unstable();
-        matches.dedup();
+        if matches.len() > 1 {
+            matches.sort_unstable();
+            matches.dedup();
+        }
     }
 }
 
@@ -179,11 +177,9 @@ impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator
     fn fast_check(&mut self, check: u32, operands: &[u32]) -> bool {
         let slot = fast_check::slot(check);
         let (slots, tables) = (self.slots, &self.index.tables);
-        let (digest, elements) = self.scratch.digests.get(slot, |elements| {
-            let datum = slots.slot(slot as usize);
-            let text = datum.and_then(ValueRef::text);
+        let (digest, elements) = self.scratch.digests.get(slot, |digest, elements| {
             let values = &tables[slot as usize].values;
-            ValueDigest::new(datum, text.as_deref(), values, elements)
+            values.read(slots.slot(slot as usize), digest, elements);
         });
         fast_check::holds(check, operands, digest, elements)
     }

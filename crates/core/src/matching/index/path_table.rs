@@ -26,6 +26,8 @@ use crate::matching::index::value_table::{ValueNumber, ValueTable, push};
 pub struct PathTable {
     /// Whether it has a rule, so that the value is looked up for every event.
     pub has_rules: bool,
+    /// Whether a value can lead to rules other than by being equal to one.
+    has_other_keys: bool,
     pub values: PathValues,
     absent: PostingRange,
     existing: PostingRange,
@@ -138,6 +140,7 @@ impl PathTableBuilder {
         }
         let mut table = PathTable {
             has_rules: false,
+            has_other_keys: false,
             values,
             absent,
             existing,
@@ -149,6 +152,7 @@ impl PathTableBuilder {
             folded: self.folded.finish(postings),
         };
         table.has_rules = postings.add([]) != before;
+        table.has_other_keys = table.has_keys_beside_equality();
         table
     }
 }
@@ -174,11 +178,26 @@ impl TextTablesBuilder {
 }
 
 impl PathTable {
-    /// `text` is that of the value, if it is one. `elements` are those of all digests.
+    /// Adds the rules that the value leads to, and writes its digest. `elements` are those of all digests.
+    #[inline]
     pub fn find(
         &self,
         datum: Option<ValueRef<'_>>,
-        text: Option<&str>,
+        digest: &mut ValueDigest,
+        elements: &mut Vec<ValueNumber>,
+        buffers: &mut Buffers,
+        found: &mut Vec<PostingRange>,
+    ) {
+        push(self.values.read(datum, digest, elements), found);
+        if self.has_other_keys {
+            self.find_by_other_keys(datum, digest, elements, buffers, found);
+        }
+    }
+
+    /// Adds the rules whose index key is not equality with the value.
+    fn find_by_other_keys(
+        &self,
+        datum: Option<ValueRef<'_>>,
         digest: &ValueDigest,
         elements: &[ValueNumber],
         buffers: &mut Buffers,
@@ -191,7 +210,6 @@ impl PathTable {
         if !digest.empty {
             push(self.present, found);
         }
-        push(self.values.equal.span(digest.value), found);
         if !digest.number.is_nan() && !self.numbers.is_empty() {
             self.numbers.find(digest.number, found);
         }
@@ -204,15 +222,33 @@ impl PathTable {
                     instants.find(milliseconds(at), found);
                 }
             }
-            JsonKind::Text => {
-                self.find_text(text.expect("a text has its text"), buffers, found);
+            JsonKind::Text if self.reads_texts() => {
+                let text = datum.text().expect("a text has its text");
+                self.find_text(&text, buffers, found);
             }
+            JsonKind::Text => {}
             JsonKind::Object => push(self.values.equal.container_span(JsonKind::Object), found),
             JsonKind::List => {
                 push(self.values.equal.container_span(JsonKind::List), found);
                 self.find_elements(datum, digest.elements(elements), buffers, found);
             }
         }
+    }
+
+    /// Whether a key looks into texts, or reads them as times.
+    fn reads_texts(&self) -> bool {
+        let has_parts = self.texts.is_some() || self.folded.is_some();
+        has_parts || self.instants.is_some() || self.values.equal.folds()
+    }
+
+    /// Whether a value can lead to rules other than by being equal to one.
+    fn has_keys_beside_equality(&self) -> bool {
+        let ranges = [self.absent, self.existing, self.present];
+        ranges.iter().any(|range| !range.is_empty())
+            || !self.numbers.is_empty()
+            || self.reads_texts()
+            || self.values.equal.has_containers()
+            || self.values.elements.is_some()
     }
 
     fn find_text(&self, text: &str, buffers: &mut Buffers, found: &mut Vec<PostingRange>) {
@@ -359,13 +395,11 @@ mod tests {
         let (postings, mut spans) = (postings.finish().0, Vec::new());
         let datum = value.as_ref().map(ValueRef::Built);
         let mut elements = Vec::new();
-        let text = datum.and_then(ValueRef::text);
-        let digest = ValueDigest::new(datum, text.as_deref(), &table.values, &mut elements);
+        let mut digest = ValueDigest::ABSENT;
         table.find(
             datum,
-            text.as_deref(),
-            &digest,
-            &elements,
+            &mut digest,
+            &mut elements,
             &mut Buffers::default(),
             &mut spans,
         );

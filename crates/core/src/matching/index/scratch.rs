@@ -151,17 +151,25 @@ impl Digests {
         });
     }
 
-    /// The digest of a slot and the numbers of the elements of all slots. `make` is called once per event.
+    /// The digest of a slot and the numbers of the elements of all slots, both to be written for this event.
+    #[inline]
+    pub fn start(&mut self, slot: u32) -> (&mut ValueDigest, &mut Vec<ValueNumber>) {
+        let (event, digest) = &mut self.digests[slot as usize];
+        *event = self.event;
+        (digest, &mut self.elements)
+    }
+
+    /// The digest of a slot and the numbers of the elements of all slots. `write` is called once per event.
     #[inline]
     pub fn get(
         &mut self,
         slot: u32,
-        make: impl FnOnce(&mut Vec<ValueNumber>) -> ValueDigest,
+        write: impl FnOnce(&mut ValueDigest, &mut Vec<ValueNumber>),
     ) -> (&ValueDigest, &[ValueNumber]) {
         let (event, digest) = &mut self.digests[slot as usize];
         if *event != self.event {
             *event = self.event;
-            *digest = make(&mut self.elements);
+            write(digest, &mut self.elements);
         }
         (digest, &self.elements)
     }

@@ -1,15 +1,17 @@
 //! A map from numbers and texts to posting lists. Its keys do not change once built.
-//! A lookup reads one entry, and the rest of a text of more than sixteen bytes.
+//! A lookup of a value that is no key reads one word of the table in most cases; that of a key reads its entry too, and
+//! the rest of a text of more than sixteen bytes.
 
 use crate::matching::index::posting::{PostingRange, number};
 
 #[derive(Debug, Default)]
 pub struct ValueMap {
-    /// A power of two; at least half of the entries are empty. A key is at the place that its hash has, or soon
-    /// after it.
+    /// A power of two; at least half of the words are empty. The word of a key is at the place that its hash has, or
+    /// soon after it: the high bits of the hash, and the number of its entry below them.
+    table: Box<[u32]>,
+    /// The bits of a word that are the number of an entry. All of them are set in an empty word.
+    number_bits: u32,
     entries: Box<[ValueEntry]>,
-    /// Bits of the hashes of all keys. Most values of events are no keys, and their bits are not set.
-    filter: Box<[u64]>,
     /// The texts of more than sixteen bytes.
     bytes: Box<[u8]>,
     /// The length of the longest text: a longer one is not looked up.
@@ -37,17 +39,16 @@ struct ValueEntry {
     span: PostingRange,
 }
 
-/// The number or the first sixteen bytes of a text, and its length.
-#[derive(Debug, Clone, Copy)]
-struct Head {
+/// The first sixteen bytes of a text, with zeros after a shorter one, and its length. A number has one too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextHead {
     low: u64,
     high: u64,
     length: u32,
 }
 
 /// In place of a length.
-const EMPTY: u32 = u32::MAX;
-const NUMBER: u32 = u32::MAX - 1;
+const NUMBER: u32 = u32::MAX;
 
 /// The length of a text that its head contains.
 const HEAD: usize = 16;
@@ -57,29 +58,25 @@ impl ValueMap {
     pub fn new(mut keys: Vec<MapKey<'_>>) -> Self {
         keys.sort_unstable();
         keys.dedup();
-        let empty = ValueEntry {
-            low: 0,
-            high: 0,
-            length: EMPTY,
-            start: 0,
-            span: PostingRange::default(),
-        };
         let length = match keys.len() {
             0 => 0,
             count => (2 * count).next_power_of_two(),
         };
-        let mut entries = vec![empty; length];
-        let mut filter = vec![0; length.div_ceil(8)];
+        let number_bits = number(length.saturating_sub(1));
+        let mut table = vec![number_bits; length].into_boxed_slice();
+        let mut entries = Vec::with_capacity(keys.len());
         let (mut bytes, mut longest) = (Vec::new(), 0);
-        for key in keys {
-            let head = Head::new(key);
-            let hash = head.hash(key);
-            let (word, bit) = filter_bit(hash, filter.len());
-            filter[word] |= bit;
-            let mut at = hash as usize % length;
-            while entries[at].length != EMPTY {
-                at = (at + 1) % length;
+        for (entry, key) in (0..).zip(keys) {
+            let (head, rest) = match key {
+                MapKey::Number(bits) => (TextHead::of_number(bits), &[][..]),
+                MapKey::Text(text) => (TextHead::new(text), text.get(HEAD..).unwrap_or_default()),
+            };
+            let hash = head.hash(rest);
+            let mut at = place(hash, length);
+            while table[at] & number_bits != number_bits {
+                at = place(at as u64 + 1, length);
             }
+            table[at] = (high_bits(hash) & !number_bits) | entry;
             let start = number(bytes.len());
             if let MapKey::Text(text) = key {
                 longest = longest.max(text.len());
@@ -87,51 +84,68 @@ impl ValueMap {
                     bytes.extend_from_slice(text);
                 }
             }
-            let Head { low, high, length } = head;
-            entries[at] = ValueEntry {
+            let TextHead { low, high, length } = head;
+            entries.push(ValueEntry {
                 low,
                 high,
                 length,
                 start,
-                ..empty
-            };
+                span: PostingRange::default(),
+            });
         }
         Self {
+            table,
+            number_bits,
             entries: entries.into(),
-            filter: filter.into(),
             bytes: bytes.into(),
             longest,
         }
     }
 
     /// The number of a key.
-    #[allow(clippy::cast_possible_truncation)]
-    #[inline]
     pub fn find(&self, key: MapKey<'_>) -> Option<u32> {
-        let is_longer = match key {
-            MapKey::Text(text) => text.len() > self.longest,
-            MapKey::Number(_) => false,
+        let found = match key {
+            MapKey::Number(bits) => self.find_number(bits),
+            MapKey::Text(text) => self.find_text(text, TextHead::new(text)),
         };
-        if is_longer || self.entries.is_empty() {
+        found.map(|(number, _)| number)
+    }
+
+    /// The number and the posting list of a number.
+    #[inline(always)]
+    pub fn find_number(&self, bits: u64) -> Option<(u32, PostingRange)> {
+        let head = TextHead::of_number(bits);
+        self.probe(head, head.hash(&[]), &[])
+    }
+
+    /// The number and the posting list of a text, with its head.
+    #[inline(always)]
+    pub fn find_text(&self, text: &[u8], head: TextHead) -> Option<(u32, PostingRange)> {
+        if text.len() > self.longest {
             return None;
         }
-        let (head, last) = (Head::new(key), self.entries.len() - 1);
-        let hash = head.hash(key);
-        let (word, bit) = filter_bit(hash, self.filter.len());
-        if self.filter[word] & bit == 0 {
-            return None;
-        }
-        let mut at = hash as usize & last;
+        let rest = text.get(HEAD..).unwrap_or_default();
+        self.probe(head, head.hash(rest), text)
+    }
+
+    #[inline(always)]
+    fn probe(&self, head: TextHead, hash: u64, text: &[u8]) -> Option<(u32, PostingRange)> {
+        let (number_bits, sought) = (self.number_bits, high_bits(hash) & !self.number_bits);
+        let mut at = place(hash, self.table.len());
         loop {
-            let entry = &self.entries[at];
-            let same = entry.low == head.low && entry.high == head.high;
-            if same && entry.length == head.length && self.has_rest(entry, key) {
-                return Some(at as u32);
-            }
-            if entry.length == EMPTY {
+            let word = *self.table.get(at)?;
+            let number = word & number_bits;
+            if number == number_bits {
                 return None;
             }
-            at = (at + 1) & last;
+            if word & !number_bits == sought {
+                let entry = self.entries.get(number as usize)?;
+                let different = (entry.low ^ head.low) | (entry.high ^ head.high);
+                if different == 0 && entry.length == head.length && self.has_rest(entry, text) {
+                    return Some((number, entry.span));
+                }
+            }
+            at = place(at as u64 + 1, self.table.len());
         }
     }
 
@@ -147,59 +161,87 @@ impl ValueMap {
     }
 
     #[inline]
-    fn has_rest(&self, entry: &ValueEntry, key: MapKey<'_>) -> bool {
-        match key {
-            MapKey::Text(text) if text.len() > HEAD => {
-                let start = entry.start as usize;
-                self.bytes.get(start..start + text.len()) == Some(text)
-            }
-            MapKey::Text(_) | MapKey::Number(_) => true,
+    fn has_rest(&self, entry: &ValueEntry, text: &[u8]) -> bool {
+        if text.len() <= HEAD {
+            return true;
         }
+        let start = entry.start as usize;
+        self.bytes.get(start..start + text.len()) == Some(text)
     }
 }
 
-impl Head {
+impl TextHead {
     #[inline]
-    fn new(key: MapKey<'_>) -> Self {
-        match key {
-            MapKey::Number(low) => Self {
-                low,
-                high: 0,
-                length: NUMBER,
-            },
-            MapKey::Text(text) => {
-                let (low, high) = first_bytes(text);
-                Self {
-                    low,
-                    high,
-                    // A longer text than that is in no rule.
-                    length: u32::try_from(text.len())
-                        .map_or(NUMBER - 1, |length| length.min(NUMBER - 1)),
-                }
-            }
+    pub fn new(text: &[u8]) -> Self {
+        let (low, high) = first_bytes(text);
+        Self {
+            low,
+            high,
+            length: head_length(text.len()),
         }
     }
 
+    /// The head of a text that these bytes start with. Needs no branch for each length.
+    #[inline(always)]
+    pub fn of_start(bytes: &[u8], length: usize) -> Self {
+        let Some(chunk) = bytes.first_chunk::<HEAD>() else {
+            return Self::new(bytes.get(..length).unwrap_or(bytes));
+        };
+        let (low, high) = chunk.split_at(HEAD / 2);
+        let word = |half: &[u8]| u64::from_le_bytes(*half.first_chunk().expect("eight bytes"));
+        Self {
+            low: word(low) & low_bytes(length),
+            high: word(high) & low_bytes(length.saturating_sub(HEAD / 2)),
+            length: head_length(length),
+        }
+    }
+
+    fn of_number(bits: u64) -> Self {
+        Self {
+            low: bits,
+            high: 0,
+            length: NUMBER,
+        }
+    }
+
+    /// `rest` is the text after the head.
     #[inline]
-    fn hash(self, key: MapKey<'_>) -> u64 {
+    fn hash(self, rest: &[u8]) -> u64 {
         let mut hash = fold(self.low ^ u64::from(self.length), self.high ^ SEEDS[0]);
-        if let MapKey::Text(text) = key
-            && text.len() > HEAD
-        {
-            for chunk in text[HEAD..].chunks(HEAD) {
-                let (low, high) = first_bytes(chunk);
-                hash = fold(hash ^ low, high ^ SEEDS[0]);
-            }
+        for chunk in rest.chunks(HEAD) {
+            let (low, high) = first_bytes(chunk);
+            hash = fold(hash ^ low, high ^ SEEDS[0]);
         }
         fold(hash, SEEDS[1])
     }
 }
 
-/// The bit of a hash in a filter with so many words, a power of two: not the bits that choose the entry.
+/// A longer text than that is in no rule.
 #[inline]
-fn filter_bit(hash: u64, words: usize) -> (usize, u64) {
-    let word = (hash >> 32) as usize & words.wrapping_sub(1);
-    (word, 1 << (hash >> 58))
+fn head_length(length: usize) -> u32 {
+    u32::try_from(length).map_or(NUMBER - 1, |length| length.min(NUMBER - 1))
+}
+
+/// A mask of so many low bytes; of all from eight on.
+#[inline]
+fn low_bytes(count: usize) -> u64 {
+    match count {
+        0 => 0,
+        _ => u64::MAX >> (64 - 8 * count.min(8)),
+    }
+}
+
+/// The place of a hash in a table of this length, which is a power of two.
+#[allow(clippy::cast_possible_truncation)]
+#[inline]
+fn place(hash: u64, length: usize) -> usize {
+    hash as usize & length.wrapping_sub(1)
+}
+
+/// The part of a hash that does not choose the place.
+#[inline]
+fn high_bits(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 const SEEDS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xA076_1D64_78BD_642F];
@@ -249,7 +291,10 @@ mod tests {
             let mut padded = [0; HEAD];
             let shown = length.min(HEAD);
             padded[..shown].copy_from_slice(&text[..shown]);
-            let (low, high) = first_bytes(&text[..length]);
+            let part = &text[..length];
+            assert_eq!(TextHead::of_start(&text, length), TextHead::new(part));
+            assert_eq!(TextHead::of_start(part, length), TextHead::new(part));
+            let (low, high) = first_bytes(part);
             assert_eq!(
                 [low.to_le_bytes(), high.to_le_bytes()].concat(),
                 padded,

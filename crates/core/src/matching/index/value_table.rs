@@ -4,10 +4,9 @@
 use rustc_hash::FxHashMap;
 
 use crate::event::json::tape::JsonKind;
-use crate::event::json::value_ref::ValueRef;
 use crate::language::operator::index_condition::{EqualityKey, key_of};
 use crate::matching::index::posting::{Posting, PostingRange, Postings};
-use crate::matching::index::value_map::{MapKey, ValueMap};
+use crate::matching::index::value_map::{MapKey, TextHead, ValueMap};
 
 /// The number of a value that a rule compares with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,31 +76,40 @@ impl ValueTable {
             | EqualityKey::Text(_)
             | EqualityKey::Folded(_)
             | EqualityKey::List
-            | EqualityKey::Object => self.number(map_key(point)),
+            | EqualityKey::Object => {
+                let number = map_key(point).and_then(|key| self.values.find(key));
+                number.map_or(ValueNumber::UNKNOWN, |number| {
+                    ValueNumber(ValueNumber::FIRST + number)
+                })
+            }
         }
     }
 
-    /// The number of a value of an event. `double` is called for a number.
+    /// The number of null and its rules.
     #[inline]
-    pub fn number_of(
-        &self,
-        datum: ValueRef<'_>,
-        double: impl FnOnce() -> Option<f64>,
-    ) -> ValueNumber {
-        match datum.kind() {
-            JsonKind::Null => ValueNumber::NULL,
-            JsonKind::Bool if datum.bool() == Some(true) => ValueNumber::YES,
-            JsonKind::Bool => ValueNumber::NO,
-            JsonKind::Number => self.number(double().map(|double| MapKey::Number(key_of(double)))),
-            JsonKind::Text => self.number_of_text(&datum.text().expect("a text has its text")),
-            JsonKind::List | JsonKind::Object => ValueNumber::UNKNOWN,
+    pub fn find_null(&self) -> (ValueNumber, PostingRange) {
+        (ValueNumber::NULL, self.null)
+    }
+
+    /// The same of a boolean.
+    #[inline]
+    pub fn find_bool(&self, value: bool) -> (ValueNumber, PostingRange) {
+        match value {
+            true => (ValueNumber::YES, self.yes),
+            false => (ValueNumber::NO, self.no),
         }
     }
 
-    /// The same for a text.
-    #[inline]
-    pub fn number_of_text(&self, text: &str) -> ValueNumber {
-        self.number(Some(MapKey::Text(text.as_bytes())))
+    /// The same of a number.
+    #[inline(always)]
+    pub fn find_number(&self, double: f64) -> (ValueNumber, PostingRange) {
+        numbered(self.values.find_number(key_of(double)))
+    }
+
+    /// The same of a text, with its head.
+    #[inline(always)]
+    pub fn find_text(&self, text: &[u8], head: TextHead) -> (ValueNumber, PostingRange) {
+        numbered(self.values.find_text(text, head))
     }
 
     /// The rules of a value by its number.
@@ -139,13 +147,13 @@ impl ValueTable {
         let span = self.folded.as_ref().and_then(|folded| folded.get(text));
         span.copied().unwrap_or_default()
     }
+}
 
-    #[inline]
-    fn number(&self, key: Option<MapKey<'_>>) -> ValueNumber {
-        let number = key.and_then(|key| self.values.find(key));
-        number.map_or(ValueNumber::UNKNOWN, |number| {
-            ValueNumber(ValueNumber::FIRST + number)
-        })
+#[inline]
+fn numbered(found: Option<(u32, PostingRange)>) -> (ValueNumber, PostingRange) {
+    match found {
+        None => (ValueNumber::UNKNOWN, PostingRange::default()),
+        Some((number, span)) => (ValueNumber(ValueNumber::FIRST + number), span),
     }
 }
 

@@ -45,6 +45,22 @@ pub(super) fn hash_within(bytes: &[u8], start: usize, end: usize) -> u32 {
     }
 }
 
+/// A key for lookups, with its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashedKey {
+    pub name: Box<str>,
+    pub hash: u32,
+}
+
+impl HashedKey {
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            hash: hash(name.as_bytes(), 0, name.len()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ mod scan;
 mod tests;
 mod token;
 
+pub use crate::event::json::tape::key_hash::HashedKey;
 pub(super) use crate::event::json::tape::key_hash::hash;
 pub use crate::event::json::tape::path_numbers::{PathNumber, PathNumbers};
 
@@ -67,30 +68,25 @@ pub struct TapeValue<'a> {
     at: u32,
 }
 
-/// A key for lookups, with its hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HashedKey {
-    pub name: Box<str>,
-    pub hash: u32,
-}
-
-/// A value with its key.
+/// A value with its key. In this order, no two fields are those of a key side by side: the scanner would copy both
+/// at once just after it wrote each, and the processor would wait until the writes have ended.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 struct TapeEntry {
+    /// The key of an entry of an object; without the quotes.
+    key_start: u32,
+    /// The byte range in the text; for a string, without the quotes.
+    start: u32,
+    /// The hash of the key.
+    hash: u32,
+    end: u32,
+    path: PathNumber,
+    /// The index of the entry after the content.
+    link: u32,
+    key_length: u16,
     kind: EntryKind,
     /// Whether the text has escapes.
     escaped: bool,
-    key_length: u16,
-    /// The key of an entry of an object; without the quotes.
-    key_start: u32,
-    /// The hash of the key.
-    hash: u32,
-    /// The byte range in the text; for a string, without the quotes.
-    start: u32,
-    end: u32,
-    /// The index of the entry after the content.
-    link: u32,
-    path: PathNumber,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,15 +186,6 @@ impl<'a> TapeDocument<'a> {
         self.text
             .get(span)
             .expect("an entry spans a part of the text")
-    }
-}
-
-impl HashedKey {
-    pub fn new(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            hash: hash(name.as_bytes(), 0, name.len()),
-        }
     }
 }
 
@@ -305,6 +292,17 @@ impl<'a> TapeValue<'a> {
             return None;
         }
         Some(self.of.unescaped(entry))
+    }
+
+    /// A text without escapes, and the bytes of the document from its start on.
+    #[inline(always)]
+    pub fn unescaped_text(self) -> Option<(&'a str, &'a [u8])> {
+        let entry = self.entry();
+        if entry.kind != EntryKind::Text || entry.escaped {
+            return None;
+        }
+        let after = self.of.text.as_bytes().get(entry.start as usize..);
+        Some((self.of.slice(entry), after.unwrap_or_default()))
     }
 
     pub fn number(self) -> Option<Number> {

@@ -69,12 +69,18 @@ impl ScannedKey {
         path: PathNumber::ROOT,
     };
 
-    /// The key of the elements of a list under this key: none.
-    fn of_elements(self) -> Self {
+    /// The number of the key in the cache.
+    #[inline(always)]
+    fn number(&self) -> KeyNumber {
         let (KeyPosition::Within(key) | KeyPosition::InList(key) | KeyPosition::After(key)) =
             self.within;
+        key
+    }
+
+    /// The key of the elements of a list under this key: none.
+    fn of_elements(self) -> Self {
         Self {
-            within: KeyPosition::InList(key),
+            within: KeyPosition::InList(self.number()),
             path: PathNumber::NONE,
             ..Self::NONE
         }
@@ -200,23 +206,23 @@ impl Scanner<'_> {
         };
         let (parent, mut place) = (key.path, key.within);
         let mut expected = self.cache.last(place);
+        let mut key = ScannedKey::NONE;
         loop {
-            let (key, number);
+            let number;
             match self.cache.recognise(expected, self.bytes, at) {
                 Some(known) => {
-                    key = ScannedKey {
-                        start: at as u32 + 1,
-                        length: known.length as u16,
-                        hash: known.hash,
-                        within: KeyPosition::Within(expected),
-                        path: known.path,
-                    };
+                    key.start = at as u32 + 1;
+                    key.length = known.length as u16;
+                    key.hash = known.hash;
+                    key.within = KeyPosition::Within(expected);
+                    key.path = known.path;
                     number = expected;
                     at += known.span;
                     expected = known.next;
                 }
                 None => {
-                    (key, number, at) = self.key(at, parent, place, &mut seen)?;
+                    at = self.key(at, parent, place, &mut seen, &mut key)?;
+                    number = key.number();
                     // Once a key is new, each one after it is compared with all before it.
                     expected = match seen.complete {
                         true => KeyNumber::NONE,
@@ -242,7 +248,7 @@ impl Scanner<'_> {
         self.close(object, at)
     }
 
-    /// A key that was not expected, its number in the cache and the position after its colon.
+    /// Reads a key that was not expected. Returns the position after its colon.
     #[inline(never)]
     fn key(
         &mut self,
@@ -250,7 +256,8 @@ impl Scanner<'_> {
         parent: PathNumber,
         place: KeyPosition,
         seen: &mut SeenKeys,
-    ) -> Option<(ScannedKey, KeyNumber, usize)> {
+        key: &mut ScannedKey,
+    ) -> Option<usize> {
         if self.byte(at)? != b'"' {
             return None;
         }
@@ -282,15 +289,13 @@ impl Scanner<'_> {
                 (self.cache.add(place, name, hash, path), path)
             }
         };
-        let key = ScannedKey {
-            start: start as u32,
-            length: u16::try_from(name.len()).ok()?,
-            hash,
-            within: KeyPosition::Within(number),
-            path,
-        };
+        key.start = start as u32;
+        key.length = u16::try_from(name.len()).ok()?;
+        key.hash = hash;
+        key.within = KeyPosition::Within(number);
+        key.path = path;
         match self.visible(end + 1)? {
-            (b':', at) => Some((key, number, at + 1)),
+            (b':', at) => Some(at + 1),
             _ => None,
         }
     }
