@@ -10,7 +10,7 @@ pub(crate) mod gates;
 pub(crate) mod guarded_request;
 pub(crate) mod rule;
 pub mod rule_files;
-mod rule_names;
+pub mod rule_names;
 pub mod rule_set;
 pub mod rule_version;
 pub(crate) mod self_trigger;
