@@ -19,4 +19,5 @@ pub(crate) mod steps_to_run;
 #[cfg(test)]
 mod tests;
 pub(crate) mod unlisted_type;
+mod unpaired_shadow;
 pub(crate) mod write_targets;
