@@ -192,7 +192,7 @@ fn a_shadow_version_has_tests_mutants_and_a_comparison_of_its_own() {
         "{compared}"
     );
     let missing = sandbox.run(&["runs", "list", "--shadow-differs"]);
-    assert_eq!(missing.code, 1, "{missing:?}");
+    assert_eq!(missing.code, 2, "{missing:?}");
 }
 
 #[test]
