@@ -11,12 +11,6 @@ use flowtrigger_testing::sandbox::Sandbox;
 use flowtrigger_testing::{expected, repository};
 use serde_json::Value;
 
-/// The mutants for which no test is suggested.
-const WITHOUT_SUGGESTION: [&str; 1] = [
-    // A wait is only noticed by the order of several runs.
-    "drop_step flow.pause",
-];
-
 fn cases() -> Vec<PathBuf> {
     repository::files_ending(repository::path("tests/cases/mutants"), "yaml")
 }
@@ -134,7 +128,6 @@ fn the_suggested_tests_kill_the_mutants() {
             .with_result("survived")
             .into_iter()
             .filter_map(|mutant| mutant["name"].as_str())
-            .filter(|name| !WITHOUT_SUGGESTION.contains(name))
             .collect();
         assert_eq!(left, Vec::<&str>::new(), "{}", case.display());
     }
