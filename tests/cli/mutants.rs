@@ -12,7 +12,9 @@ use flowtrigger_testing::{expected, repository};
 use serde_json::Value;
 
 fn cases() -> Vec<PathBuf> {
-    repository::files_ending(repository::path("tests/cases/mutants"), "yaml")
+    let files = repository::files_ending(repository::path("tests/cases/mutants"), "yaml");
+    let is_case = |file: &PathBuf| !file.to_string_lossy().ends_with(".test.yaml");
+    files.into_iter().filter(is_case).collect()
 }
 
 /// The mutants of a case, and the tests that it suggests by file.
@@ -90,6 +92,11 @@ fn sandbox(case: &Path) -> Sandbox {
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger"));
     fs::create_dir_all(sandbox.path("rules")).expect("a folder");
     sandbox.write("rules/case.yaml", repository::read(case));
+    // A bundle has its tests in a file of their own.
+    let tests = case.with_extension("test.yaml");
+    if tests.exists() {
+        sandbox.write("rules/case.test.yaml", repository::read(&tests));
+    }
     sandbox
 }
 
@@ -112,7 +119,11 @@ fn the_suggested_tests_kill_the_mutants() {
         let sandbox = sandbox(&case);
         let before = scored(&sandbox);
         for (file, tests) in before.tests() {
-            sandbox.write(&file, &tests);
+            let written = match sandbox.path(&file).exists() {
+                true => sandbox.read(&file),
+                false => String::new(),
+            };
+            sandbox.write(&file, written + &tests);
         }
         let after = scored(&sandbox);
         let failing = after.score["subjects"].as_array().into_iter().flatten();

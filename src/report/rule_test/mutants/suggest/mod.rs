@@ -142,9 +142,10 @@ impl TestSearch<'_> {
     }
 }
 
-/// The file for the tests of a rule file: `NAME.test.yaml` beside `NAME.yaml`.
+/// The file for the tests of a rule file: `NAME.test.yaml` beside `NAME.yaml` or the bundle `NAME.json`.
 fn test_file(file: &str) -> String {
     match file.rsplit_once('.') {
+        Some((name, "json")) => format!("{name}.test.yaml"),
         Some((name, extension)) => format!("{name}.test.{extension}"),
         None => format!("{file}.test.yaml"),
     }

@@ -1,5 +1,6 @@
 //! A test for a mutant of the flow: an event with mocks for which the two send something else, or end otherwise.
 
+mod document_path;
 pub mod expectation;
 
 use std::sync::Arc;
@@ -246,6 +247,9 @@ impl TestSearch<'_> {
 
 /// The change of a field of the event, or of the reply of a step that sends something.
 fn of(change: FieldDifference, steps: &[&Step]) -> Option<Perturbation> {
+    if let Some(keys) = document_path::keys(&change.path) {
+        return document_path::origin(keys, &change, steps);
+    }
     let Some(name) = change.path.step() else {
         return is_of_event(&change.path).then_some(Perturbation::Field(change));
     };
