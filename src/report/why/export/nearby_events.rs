@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::report::error::CommandError;
 use crate::store::History;
@@ -15,6 +16,8 @@ use flowtrigger_core::flow::wait_for::{ArrivalTimes, ArrivalVerdict, WaitFor, aw
 use flowtrigger_core::gate::{Gate, GateKind};
 use flowtrigger_core::matching::explain;
 use flowtrigger_core::path::redact::is_redacted;
+use flowtrigger_core::path::scope::Scope;
+use flowtrigger_core::path::{Path, Resolved};
 use flowtrigger_core::rule::Rule;
 
 /// Earlier events that are kept: the newest.
@@ -72,6 +75,10 @@ fn earlier(
     let filter = ArchiveFilter {
         since: received.checked_sub(window).ok(),
         until: Some(later(received, Duration::from_micros(1))),
+        key: gate
+            .per
+            .as_ref()
+            .and_then(|per| key_at([&**per], &arrived.event)),
         source: Some(rule.event_source.clone()),
         ..ArchiveFilter::default()
     };
@@ -117,6 +124,10 @@ fn awaited(
     let Some(longest) = longest else {
         return Ok(Vec::new());
     };
+    let awaited = open.iter().flat_map(|wait| wait.events());
+    let compared: Vec<&Arc<Path>> = awaited
+        .flat_map(|awaited| [&awaited.same.this, &awaited.same.run])
+        .collect();
     let received = arrived.head.received;
     let filter = ArchiveFilter {
         since: Some(received),
@@ -125,6 +136,7 @@ fn awaited(
             received,
             longest.saturating_mul(3).saturating_add(LATE),
         )),
+        key: key_at(compared.iter().map(|path| &***path), own),
         ..ArchiveFilter::default()
     };
     let after = ArchivePosition {
@@ -156,6 +168,21 @@ fn awaited(
         })
     })?;
     Ok(found)
+}
+
+/// The key of an event, if the values at these paths are the keys of all events: they are one path, whose value in this event
+/// is its key.
+fn key_at<'p>(paths: impl IntoIterator<Item = &'p Path>, event: &Event) -> Option<String> {
+    let key = event.key.as_ref()?;
+    let mut paths = paths.into_iter().peekable();
+    let first = *paths.peek()?;
+    let is_same = paths.all(|path| path.route == first.route);
+    let value = match first.resolve(&Scope::new(event, &Value::Null)) {
+        Resolved::One(Value::String(text)) => text.clone(),
+        Resolved::One(value @ Value::Number(_)) => value.to_string(),
+        Resolved::One(_) | Resolved::Many(_) | Resolved::Absent => return None,
+    };
+    (is_same && value == *key).then_some(value)
 }
 
 /// Whether an event ends the wait of a run, if it comes in time.

@@ -162,6 +162,7 @@ impl EventTest<'_> {
                 expected[written.own].insert("steps".into(), Value::Object(sent));
             }
             expected[written.own].insert("ends".into(), run.state.as_str().into());
+            notes.extend(self.differences(run));
         }
         let mut entry = Map::new();
         entry.insert("name".into(), self.name().into());

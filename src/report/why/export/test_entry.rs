@@ -214,6 +214,7 @@ impl EventTest<'_> {
         }
         entry.insert("ends".into(), run.state.as_str().into());
         notes.extend(self.differences(&run));
+        notes.extend(self.gathered());
         Ok(())
     }
 
@@ -226,7 +227,7 @@ impl EventTest<'_> {
     }
 
     /// What the test shows in another way than the run went.
-    fn differences(&self, simulated: &Simulation) -> Vec<String> {
+    pub(super) fn differences(&self, simulated: &Simulation) -> Vec<String> {
         let (name, state) = (&self.rule().name, simulated.state.as_str());
         let why = simulated.state.why().map(|why| format!(": {why}"));
         let why = why.unwrap_or_default();
@@ -239,7 +240,7 @@ impl EventTest<'_> {
             }
             return notes;
         };
-        let RunDetail { row, window, .. } = run;
+        let row = &run.row;
         let id = row.id.0;
         match &row.state {
             RunState::Done | RunState::Skipped { .. } | RunState::Dead { .. } => {
@@ -264,13 +265,16 @@ impl EventTest<'_> {
                 row.state.as_str()
             )),
         }
-        let gathered = window.as_ref().filter(|window| window.events > 1);
-        if let Some(window) = gathered {
-            let events = usize::try_from(window.events).unwrap_or(usize::MAX);
-            let events = number(events, "event");
-            notes.push(format!("run {id} acts on {events}; the test has one"));
-        }
         notes
+    }
+
+    /// The note for a run that acts on several events, of a test with one.
+    fn gathered(&self) -> Option<String> {
+        let run = self.run()?;
+        let window = run.window.as_ref().filter(|window| window.events > 1)?;
+        let events = usize::try_from(window.events).unwrap_or(usize::MAX);
+        let (id, events) = (run.row.id.0, number(events, "event"));
+        Some(format!("run {id} acts on {events}; the test has one"))
     }
 }
 
