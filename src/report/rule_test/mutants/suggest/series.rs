@@ -17,7 +17,7 @@ use flowtrigger_core::mutation::MutationKind;
 use flowtrigger_core::run::RunState;
 
 /// The most tests that are played for one mutant.
-const MAX_PLAYED: usize = 300;
+const MAX_PLAYED: usize = 100;
 /// Events whose run waits, for which one that ends before is searched.
 const MAX_OVERTAKEN: usize = 4;
 const SECOND: Duration = Duration::from_secs(1);
