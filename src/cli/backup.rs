@@ -29,7 +29,7 @@ Examples:
 
 The daemon continues meanwhile. The file appears when the copy is complete, verified and on disk.
 It contains events, runs, rules and settings; `outbox/`, rules and flowtrigger.yaml are files of yours.
-Exit codes: 0 the copy is complete, 1 there is nothing to copy, 2 the file exists, or the store is a
+Exit codes: 0 the copy is complete, 2 there is nothing to copy, the file exists, or the store is a
 Postgres database, 5 there is no copy.";
 
 /// Copy the database of a data folder to a file, beside a running daemon
@@ -167,7 +167,7 @@ pub fn print_content(
 pub fn copy_error(error: CopyError) -> CommandError {
     let text = error.to_string();
     match error {
-        CopyError::Missing(_) => CommandError::nothing(text)
+        CopyError::Missing(_) => CommandError::usage(text)
             .help("name the data folder of a daemon with `--data`, or another file"),
         CopyError::Exists(_) => CommandError::usage(text)
             .help("choose another name, or replace the file with `--force`"),

@@ -27,7 +27,7 @@ Examples:
 
 Stop the daemon first. Runs and events keep their ids, so the database must be empty. An interrupted
 command is repeated, and continues; until then the folder is rejected as being moved. Afterwards the file of the folder is named flowtrigger.db-moved.
-Exit codes: 0 moved, 1 there is nothing to move, 5 nothing or not everything was moved.";
+Exit codes: 0 moved, 2 there is nothing to move, 5 nothing or not everything was moved.";
 
 /// Move the data of a folder to a Postgres database
 #[derive(Debug, clap::Args)]
@@ -144,7 +144,7 @@ fn move_error(error: MoveError) -> CommandError {
     let text = error.to_string();
     match error {
         MoveError::NoSource(_) => {
-            CommandError::nothing(text).help("name the data folder of a daemon with `--from`")
+            CommandError::usage(text).help("name the data folder of a daemon with `--from`")
         }
         MoveError::Source(_)
         | MoveError::Read(_)

@@ -1,7 +1,7 @@
 //! Shows at each rule how many stored events of the last 7 days it matches, and how many one predicate alone keeps from
 //! matching. The data folder is only read, in the background.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,11 @@ use super::symbol::{SymbolKind, occurrences_in};
 use super::workspace_root::FileRole;
 use crate::engine::{LoadedRulebook, store_location};
 use crate::report::why::rule::near_misses::{EventSample, MAX_JUDGED};
-use flowtrigger_core::rule::Rule;
+use flowtrigger_core::compile::rule_names::WrittenMode;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::diagnostic::{Diagnostics, FileId};
+use flowtrigger_core::document::{chunks, read_chunk};
+use flowtrigger_core::rule::{Rule, shadow_version};
 
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Rules whose events are counted at once.
@@ -25,6 +29,15 @@ const MAX_RULES: usize = 50;
 #[derive(Debug, Clone, Default)]
 pub struct FoundActivity {
     pub by_rule: BTreeMap<String, RuleMatches>,
+}
+
+impl FoundActivity {
+    /// A rule in shadow mode is the shadow version of the other rule of its name, if there is one.
+    fn of_rule(&self, name: &str, is_in_shadow_mode: bool) -> Option<RuleMatches> {
+        let shadow = is_in_shadow_mode.then(|| shadow_version::shadow_name(name));
+        let version = shadow.and_then(|shadow| self.by_rule.get(&shadow));
+        version.or_else(|| self.by_rule.get(name)).copied()
+    }
 }
 
 /// The stored events that a rule matches, or nearly.
@@ -117,8 +130,10 @@ pub fn hints(view: &FileView<'_>, shown: Range) -> Vec<InlayHint> {
     let names = names
         .into_iter()
         .filter(|found| found.defines && found.symbol.kind == SymbolKind::Rule);
+    let shadowed = documents_in_shadow_mode(&view.text);
     let hints = names.filter_map(|found| {
-        let matches = activity.by_rule.get(&found.symbol.name)?;
+        let is_in_shadow_mode = shadowed.contains(&found.document);
+        let matches = activity.of_rule(&found.symbol.name, is_in_shadow_mode)?;
         let position = indexed.position(found.at.end);
         let is_shown = shown.start <= position && position <= shown.end;
         is_shown.then(|| InlayHint {
@@ -133,6 +148,18 @@ pub fn hints(view: &FileView<'_>, shown: Range) -> Vec<InlayHint> {
         })
     });
     hints.collect()
+}
+
+/// Where the documents with `mode: shadow` start.
+fn documents_in_shadow_mode(text: &str) -> BTreeSet<usize> {
+    let shadow = Mode::Shadow.as_str();
+    let found = chunks(text).filter(|chunk| chunk.text.contains(shadow));
+    let found = found.filter_map(|chunk| {
+        let document = read_chunk(FileId::default(), &chunk, &mut Diagnostics::default())?;
+        let is_shadow = WrittenMode::of(&document) == WrittenMode::Shadow;
+        is_shadow.then(|| chunk.range().start)
+    });
+    found.collect()
 }
 
 #[cfg(test)]

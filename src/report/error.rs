@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::action;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, FolderError};
 use crate::report::output::Output;
 use crate::report::render;
 use crate::source::http::ListenError;
@@ -120,6 +120,7 @@ impl From<EngineError> for CommandError {
                 | ListenError::NobodyCanSignIn { .. },
             )
             | EngineError::Activation(_)
+            | EngineError::Folder(FolderError::File { .. })
             | EngineError::PushedWithoutDatabase => CommandError::usage(error.to_string()),
             EngineError::Listen(
                 ListenError::AddressInUse { .. }
@@ -130,7 +131,11 @@ impl From<EngineError> for CommandError {
             | EngineError::Store(_)
             | EngineError::Open(_)
             | EngineError::Action(action::Error::Client(_))
-            | EngineError::Folder(_)
+            | EngineError::Folder(
+                FolderError::Unusable { .. }
+                | FolderError::Foreign { .. }
+                | FolderError::Locked { .. },
+            )
             | EngineError::Socket(_)
             | EngineError::Pushed(_)
             | EngineError::Serve(_)
@@ -143,21 +148,18 @@ impl From<EngineError> for CommandError {
 impl From<HistoryOpenError> for CommandError {
     fn from(error: HistoryOpenError) -> Self {
         match error {
-            HistoryOpenError::Nothing(_) => CommandError::nothing(error.to_string()).help(
+            HistoryOpenError::Nothing(_) => CommandError::usage(error.to_string()).help(
                 "start `flowtrigger daemon`, or name the data folder of a daemon with `--data`",
             ),
             HistoryOpenError::Empty(_)
-            | HistoryOpenError::Postgres(PostgresOpenError::NoTables { .. }) => {
-                CommandError::nothing(error.to_string())
-            }
-            HistoryOpenError::Postgres(PostgresOpenError::Address(_)) => {
-                CommandError::usage(error.to_string())
-            }
-            HistoryOpenError::Denied(_)
             | HistoryOpenError::NoFolder(_)
+            | HistoryOpenError::Foreign(_)
+            | HistoryOpenError::Postgres(
+                PostgresOpenError::Address(_) | PostgresOpenError::NoTables { .. },
+            ) => CommandError::usage(error.to_string()),
+            HistoryOpenError::Denied(_)
             | HistoryOpenError::Newer { .. }
             | HistoryOpenError::Older { .. }
-            | HistoryOpenError::Foreign(_)
             | HistoryOpenError::Damaged(_)
             | HistoryOpenError::Moved(_)
             | HistoryOpenError::Unusable { .. }

@@ -38,6 +38,38 @@ fn two_folders_are_compared_rule_by_rule() {
     output.expect_stdout(0, &["0 rules changed, 2 unchanged"]);
 }
 
+/// The event shows one of the new types; the count shows how many there are.
+#[test]
+fn the_known_types_of_a_wider_family_are_counted() {
+    let sandbox = sandbox();
+    let family = OLD.replace("ticket.PriorityChanged", "ticket.*");
+    sandbox.write("new/page.yaml", &family);
+    let output = sandbox.run(&["diff", "old/page.yaml", "new/page.yaml"]);
+    output.expect_stdout(
+        1,
+        &[
+            "wider page",
+            "`event_type` now covers ",
+            " more known types: ",
+        ],
+    );
+    let output = sandbox.run(&["diff", "old/page.yaml", "new/page.yaml", "--format", "json"]);
+    let found: Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let types = &found["rules"][0]["types"];
+    assert_eq!(types["only_before"].as_array().map(Vec::len), Some(0));
+    let new = types["only_after"].as_array().expect("a list");
+    assert!(new.contains(&"ticket.StatusChanged".into()), "{types}");
+    assert!(!new.contains(&"ticket.PriorityChanged".into()), "{types}");
+    let counted = format!("now covers {} more known types", new.len());
+    let output = sandbox.run(&["diff", "old/page.yaml", "new/page.yaml"]);
+    output.expect_stdout(1, &[&counted, &format!("and {} more", new.len() - 3)]);
+    let output = sandbox.run(&["diff", "new/page.yaml", "old/page.yaml"]);
+    output.expect_stdout(
+        1,
+        &[&format!("no longer covers {} known types: ", new.len())],
+    );
+}
+
 /// A long step is reduced to the part that differs.
 #[test]
 fn both_sides_of_a_changed_step_show_the_difference() {

@@ -117,7 +117,7 @@ fn every_example_comes_back_as_received_and_as_a_test_that_passes() {
     sandbox.write("rules/printed.test.yaml", &tests);
     let output = sandbox.run(&["test"]);
     assert_eq!(output.code, 0, "{output:?}\n{tests}");
-    let count = tests.matches("expect: ").count();
+    let count = tests.lines().filter(|line| line.starts_with("- ")).count();
     output.expect_stdout(0, &[&format!("\n{count} passed, 0 failed")]);
 }
 
@@ -276,4 +276,121 @@ fn what_a_person_should_know_of_an_exported_event_goes_to_standard_error() {
         assert_eq!(sandbox.run(wrong).code, 2, "{wrong:?}");
     }
     daemon.stop();
+}
+
+const SERIES: &str = r#"name: reopened
+event_source: support
+sequence:
+  per: ticket.id
+  in: 1d
+  steps:
+    - { event_type: ticket.StatusChanged, when: { current: solved } }
+    - { event_type: ticket.StatusChanged, when: { current: open } }
+flow:
+  - name: tell
+    http: { method: POST, url: "outbox:tell", json: { events: "{{ events | length }}" } }
+---
+name: answered
+event_source: support
+event_type: ticket.PriorityChanged
+when: { current: urgent }
+flow:
+  - name: reply
+    wait_for: { event_type: ticket.StatusChanged, same: ticket.id, when: { current: solved }, within: 8h }
+  - when: { steps.reply.expired: false }
+  - name: thank
+    http: { method: POST, url: "outbox:thank", json: { was: "{{ steps.reply.event.previous }}" } }
+---
+name: paused
+event_source: support
+event_type: ticket.PriorityChanged
+flow: [{ wait: 10ms }, { name: later, http: { method: POST, url: "outbox:later", json: { id: "{{ ticket.id }}" } } }]
+"#;
+
+fn changed(kind: &str, current: &str, ticket: u64, minute: u64) -> Value {
+    let meta = json!({
+        "occurred_at": format!("2026-03-01T09:{minute:02}:00Z"),
+        "sequence": {"id": format!("{kind}{ticket}{minute}"), "position": 1, "total": 1},
+    });
+    json!({"account_id": 1, "input": {"ticket_event": {"type": kind, "meta": meta, "previous": "pending", "current": current,
+        "ticket": {"id": ticket}}}})
+}
+
+/// The events that a run depends on are in its test, and no others.
+#[test]
+fn a_run_of_several_events_becomes_a_test_of_these_events() {
+    let sandbox = sandbox();
+    sandbox.write_rules(SERIES);
+    let daemon = DaemonProcess::start(&sandbox);
+    let accept = |kind: &str, current: &str, ticket: u64, minute: u64| {
+        let accepted = daemon.accept("support", &changed(kind, current, ticket, minute));
+        accepted["event"].as_str().expect("an id").to_owned()
+    };
+    let urgent = accept("Priority Changed", "urgent", 7, 0);
+    let first = accept("Status Changed", "solved", 8, 1);
+    accept("Status Changed", "hold", 7, 2);
+    accept("Status Changed", "solved", 7, 3);
+    let last = accept("Status Changed", "open", 7, 4);
+    daemon.wait_until_idle();
+    daemon.stop();
+    let test = |id: &str, rule: &str| {
+        let output = sandbox.run(&["why", id, "--rule", rule, "--as-test"]);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+        output.stdout
+    };
+    let reopened = test(&last, "reopened");
+    for part in ["gate: sequence", "expect: match", "events: 2", "ends: done"] {
+        assert!(reopened.contains(part), "no `{part}` in\n{reopened}");
+    }
+    assert_eq!(reopened.matches(" at: ").count(), 2, "{reopened}");
+    let waits = test(&first, "reopened");
+    let only = "events: [{at: 0s, expect: suppressed, gate: sequence}]";
+    assert!(waits.contains(only), "{waits}");
+    let answered = test(&urgent, "answered");
+    for part in ["was: pending", "expect: no match", "ends: done"] {
+        assert!(answered.contains(part), "no `{part}` in\n{answered}");
+    }
+    assert_eq!(answered.matches(" at: ").count(), 2, "{answered}");
+    let paused = test(&urgent, "paused");
+    assert!(
+        !paused.contains("events:") && paused.contains("ends: done"),
+        "{paused}"
+    );
+    sandbox.write(
+        "rules/rules.test.yaml",
+        [reopened, waits, answered, paused].concat(),
+    );
+    sandbox
+        .run(&["test"])
+        .expect_stdout(0, &["4 passed, 0 failed"]);
+    // So are the samples of a backtest, whose rules have no run.
+    let named = SERIES
+        .replace("name: reopened", "name: again")
+        .replace("name: answered", "name: thanked");
+    sandbox.write("next/rules.yaml", named);
+    let backtest = sandbox.run(&["backtest", "next", "--since", "1d", "--format", "json"]);
+    let backtest: Value = serde_json::from_str(&backtest.stdout).expect("JSON");
+    let rules = backtest["rules"].as_array().expect("a list").iter();
+    let samples = rules.flat_map(|rule| rule["samples"]["new"].as_array().expect("a list"));
+    let tests: Vec<&str> = samples
+        .filter_map(|sample| sample["test"].as_str())
+        .collect();
+    let of = |rule: &str| tests.iter().find(|test| test.contains(rule)).expect(rule);
+    assert_eq!(of("rule: again").matches(" at: ").count(), 2, "{tests:?}");
+    assert_eq!(of("rule: thanked").matches(" at: ").count(), 2, "{tests:?}");
+    sandbox.write(
+        "next/rules.test.yaml",
+        [*of("rule: again"), *of("rule: thanked")].concat(),
+    );
+    sandbox
+        .run(&["test", "next"])
+        .expect_stdout(0, &["2 passed, 0 failed"]);
+    // The condition of the wait is compared: with another one, the test fails.
+    sandbox.write_rules(&SERIES.replace(
+        "when: { current: solved }, within",
+        "when: { current: closed }, within",
+    ));
+    sandbox
+        .run(&["test", "--rule", "answered"])
+        .expect_stdout(1, &["0 passed, 1 failed"]);
 }

@@ -90,13 +90,19 @@ fn metrics(daemon: &DaemonProcess) -> [u64; 3] {
 /// What the runs say of the other rule, in the list, in full, in `why` and on the page.
 fn assert_runs_tell(sandbox: &Sandbox, daemon: &DaemonProcess) {
     let list = sandbox.run(&["runs", "list"]).stdout;
-    for part in ["`notify@shadow` did not match", "`notify` did not match"] {
+    for part in [
+        "`notify@shadow` did not match",
+        "`notify` did not match",
+        "`notify@shadow` was suppressed by its gate `dedupe`",
+    ] {
         assert!(list.contains(part), "{list}");
     }
     let runs = lines(sandbox, &["runs", "list", "--rule", "notify"]);
     let [suppressed, alone, both] = runs.as_slice() else {
         panic!("{runs:?}");
     };
+    let gates = [suppressed, alone, both].map(|run| &run["counterpart"]["suppressed_by"]);
+    assert_eq!(gates, [&json!("dedupe"), &Value::Null, &Value::Null]);
     let shown = |run: &Value| {
         sandbox
             .run(&["runs", "show", &run["id"].to_string()])
@@ -186,7 +192,7 @@ fn a_shadow_version_has_tests_mutants_and_a_comparison_of_its_own() {
         "{compared}"
     );
     let missing = sandbox.run(&["runs", "list", "--shadow-differs"]);
-    assert_eq!(missing.code, 1, "{missing:?}");
+    assert_eq!(missing.code, 2, "{missing:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::progress::ProgressLine;
 use crate::cli::options::{Format, GlobalOptions};
 use crate::engine::{LoadedRulebook, RulebookPaths};
 use crate::report::check;
+use crate::report::check::unread_config::UnreadConfig;
 use crate::report::error::CommandError;
 use crate::report::output::Output;
 use crate::report::render::diagnostics::{self, counted, number};
@@ -46,7 +47,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit, CommandError> {
-    let mut loaded = read(&global.rulebook_paths(args.path.as_deref()));
+    let paths = global.rulebook_paths(args.path.as_deref());
+    let unread = UnreadConfig::find(&paths).map(|config| config.sentence());
+    let mut loaded = read(&paths);
     let proofs = match args.prove {
         true => prove::analyse(&mut loaded),
         false => None,
@@ -61,9 +64,12 @@ pub fn run(args: Args, global: &GlobalOptions, out: &mut Output) -> Result<Exit,
             if let Some(limit) = mode_cap::sentence(&loaded.rulebook.config) {
                 writeln!(out, "{}", plain(&limit))?;
             }
+            if let Some(unread) = &unread {
+                writeln!(out, "{}", plain(unread))?;
+            }
         }
         Format::Json => {
-            let mut answer = json(&loaded);
+            let mut answer = json(&loaded, unread.as_deref());
             if let Some(proofs) = &proofs {
                 answer["proofs"] = prove::json(proofs, &loaded);
             }
@@ -106,7 +112,7 @@ fn summary(loaded: &LoadedRulebook) -> String {
     }
 }
 
-fn json(loaded: &LoadedRulebook) -> Value {
+fn json(loaded: &LoadedRulebook, unread_config: Option<&str>) -> Value {
     let (rulebook, diagnostics) = (&loaded.rulebook, &loaded.diagnostics);
     versioned(json!({
         "rules": rulebook.rules.rules.len(),
@@ -114,6 +120,7 @@ fn json(loaded: &LoadedRulebook) -> Value {
         "errors": diagnostics.errors(),
         "warnings": diagnostics.warnings(),
         "mode_limit": mode_cap::sentence(&rulebook.config),
+        "unread_config": unread_config,
         "diagnostics": diagnostics.to_json(&rulebook.files),
     }))
 }

@@ -44,13 +44,21 @@ fn print_rule(out: &mut Output, of: &RuleDifference, books: [&Rulebook; 2]) -> i
         "{}",
         plain(&format!("{} {} ({at})", of.label(), of.name))
     )?;
-    if let RuleChange::Kept { matches, effects } = &of.change {
+    if let RuleChange::Kept {
+        matches,
+        types,
+        effects,
+    } = &of.change
+    {
         let (only_before, only_after) = matches.events();
         if let Some(event) = only_after {
             writeln!(out, "  now matches {}", plain(&event.text()))?;
         }
         if let Some(event) = only_before {
             writeln!(out, "  no longer matches {}", plain(&event.text()))?;
+        }
+        for sentence in types.sentences() {
+            writeln!(out, "  {}", plain(&sentence))?;
         }
         if let Some(why) = matches.why() {
             writeln!(out, "  {}", plain(&why.to_string()))?;

@@ -37,7 +37,7 @@ Examples:
 Stop the daemon first. Runs that were unfinished when the backup was made may have been executed since.
 By default they are held, so that nothing happens twice: review them with `flowtrigger runs list
 --state held`, then retry or cancel them.
-Exit codes: 0 restored, 1 the file does not exist, 2 the folder has a database, or the store is a
+Exit codes: 0 restored, 2 the file does not exist, the folder has a database, or the store is a
 Postgres database, 5 nothing was restored.";
 
 /// Put a backup into a data folder without a daemon

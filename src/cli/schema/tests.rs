@@ -394,7 +394,7 @@ fn an_answer_that_differs_from_its_schema_is_rejected() {
         "message": "invalid", "help": null,
     });
     let good = json!({
-        "version": 1, "rules": 0, "files": 1, "errors": 1, "warnings": 0, "mode_limit": null, "diagnostics": [problem],
+        "version": 1, "rules": 0, "files": 1, "errors": 1, "warnings": 0, "mode_limit": null, "unread_config": null, "diagnostics": [problem],
     });
     assert_eq!(check.accepts(&good), Ok(()));
     let mut bad = vec![good.clone(); 5];

@@ -25,6 +25,7 @@ fn run(id: u64, state: RunState, key: &str) -> RunRow {
         tells_of: None,
         reports: Default::default(),
         counterpart: None,
+        counterpart_gate: None,
         told_by: None,
         replay: None,
         lineage: Causation::default(),

@@ -3,6 +3,7 @@
 
 mod listeners;
 mod tls_files;
+pub mod unread_config;
 mod unset_secrets;
 
 use jiff::Timestamp;

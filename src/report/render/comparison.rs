@@ -16,10 +16,25 @@ pub fn counterpart(row: &RunRow) -> Option<(String, bool)> {
     Some((name, matched))
 }
 
-/// That only one of the two rules matched; `None` if both did.
+/// Why only the rule of the run starts one: the other rule did not match, or a gate suppressed its run. `None` if they do not
+/// differ, or if a gate suppressed this run too.
 pub fn describe_difference(row: &RunRow) -> Option<String> {
     let (other, matched) = counterpart(row)?;
-    (!matched).then(|| format!("`{}` did not match", plain(&other)))
+    let other = plain(&other);
+    if !matched {
+        return Some(format!("`{other}` did not match"));
+    }
+    let gate = suppressing_gate(row)?;
+    Some(format!(
+        "`{other}` was suppressed by its gate `{}`",
+        plain(gate)
+    ))
+}
+
+/// The gate that suppressed the run of the other rule alone.
+fn suppressing_gate(row: &RunRow) -> Option<&str> {
+    let gate = row.counterpart_gate.as_deref()?;
+    row.state.passes_gates().then_some(gate)
 }
 
 /// How the two rules compare, with the run of the other one.
@@ -58,6 +73,6 @@ pub fn json(row: &RunRow) -> Value {
     let found = counterpart(row);
     found.map_or(
         Value::Null,
-        |(rule, matched)| json!({"rule": rule, "matched": matched}),
+        |(rule, matched)| json!({"rule": rule, "matched": matched, "suppressed_by": suppressing_gate(row)}),
     )
 }

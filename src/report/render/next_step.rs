@@ -175,6 +175,7 @@ mod tests {
             tells_of: None,
             reports: Default::default(),
             counterpart: None,
+            counterpart_gate: None,
             told_by: None,
             replay: None,
             lineage: Causation::default(),

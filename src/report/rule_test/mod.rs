@@ -2,6 +2,7 @@
 
 mod check_names;
 pub mod coverage;
+mod duration_text;
 pub mod entry_text;
 pub mod expectation;
 pub mod mocks;
@@ -17,3 +18,4 @@ pub mod suite;
 mod test_event;
 mod timeline;
 mod timeline_event;
+pub mod written_events;

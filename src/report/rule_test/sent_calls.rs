@@ -32,6 +32,17 @@ pub struct SentCalls<'a> {
 }
 
 impl SentCalls<'_> {
+    /// The notes on the steps that sent something else.
+    pub fn described_differences(&self) -> Vec<String> {
+        let different = self.different.take().into_iter();
+        let notes = different.map(|step| {
+            format!(
+                "`{step}` sent something else than the rule renders now; the test expects what it sent"
+            )
+        });
+        notes.collect()
+    }
+
     /// What each step sends first, by its name, or by its path if steps share the name.
     pub fn by_step(&self, steps: &FlowSteps<'_>) -> Map<String, Value> {
         let sends = |call: &&StepCall| {

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -17,7 +16,7 @@ use crate::report::rule_test::not_reached::SimulatedRun;
 use crate::report::rule_test::run_test::{TestOutcome, TestRunner, TestedEvent};
 use crate::report::rule_test::suite::TestCase;
 use crate::report::rule_test::timeline_event::{
-    after, before, distinct, happens_at, received_at, sets_time,
+    PlayedEvent, after, before, distinct, happens_at, received_at, sets_time,
 };
 use crate::store::awaited::AwaitedSubject;
 use crate::store::sqlite::VirtualClock;
@@ -61,16 +60,6 @@ pub struct Timeline<'t> {
     events: HashMap<RunId, usize>,
     /// The numbers of the events, from 0, whose runs ended, in this order.
     ended: Vec<usize>,
-}
-
-/// What happened to one event, as a test expects it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlayedEvent {
-    pub happened: Expected,
-    /// The gate that suppressed its run.
-    pub gate: Option<String>,
-    /// When its run started, counted from the start.
-    pub started: Option<Duration>,
 }
 
 /// What became of one event.
@@ -270,6 +259,16 @@ impl<'t> Timeline<'t> {
         played.collect()
     }
 
+    /// The run of each event, which is empty if it has none.
+    pub fn runs(&self) -> impl Iterator<Item = &Simulation> {
+        self.plays.iter().map(|play| &play.run)
+    }
+
+    /// The numbers of the events, from 1, in the order in which their runs ended.
+    pub fn ended(&self) -> Vec<u64> {
+        self.ended.iter().map(|number| *number as u64 + 1).collect()
+    }
+
     /// Compares what happened with what the test expects.
     pub fn compare(&self, events: &[TestedEvent], outcome: &mut TestOutcome) {
         let entries = self.case.test.entries.iter().zip(events).zip(&self.plays);
@@ -345,7 +344,7 @@ impl<'t> Timeline<'t> {
             lines.push(format!("- runs: {}  {place}", runs.count));
             lines.push(format!("+ runs: {started}"));
         }
-        let ended: Vec<u64> = self.ended.iter().map(|number| *number as u64 + 1).collect();
+        let ended = self.ended();
         if let Some(order) = order.as_ref().filter(|order| order.events != ended) {
             let place = self.files.location(order.at);
             lines.push(format!("- order: {:?}  {place}", order.events));

@@ -9,7 +9,17 @@ use flowtrigger_core::event::Event;
 use flowtrigger_core::event::format::clock::CLOCK;
 use flowtrigger_core::event::format::request::body_hash;
 use flowtrigger_core::flow::step::Flow;
-use flowtrigger_core::rule::test::entry::TestEntry;
+use flowtrigger_core::rule::test::entry::{Expected, TestEntry};
+
+/// What happened to one event, as a test expects it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlayedEvent {
+    pub happened: Expected,
+    /// The gate that suppressed its run.
+    pub gate: Option<String>,
+    /// When its run started, counted from the start.
+    pub started: Option<Duration>,
+}
 
 /// The events that match or that the flow waits for, each with an id of its own: the same file twice means two events.
 pub fn distinct(events: &[TestedEvent], flow: &Flow) -> Vec<Option<Event>> {

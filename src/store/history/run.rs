@@ -96,6 +96,8 @@ pub struct RunRow {
     pub lineage: Causation,
     /// Of a rule that is compared with another one: whether that one matched the event too.
     pub counterpart: Option<bool>,
+    /// The gate that suppressed the run of that other rule for the same event.
+    pub counterpart_gate: Option<String>,
 }
 
 /// What a notice reports besides one run.

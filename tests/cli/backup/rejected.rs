@@ -78,17 +78,17 @@ fn wrong_files_and_names_are_reported() {
         ),
         (
             &["restore", "--in-place", "--data", "nowhere"],
-            1,
+            2,
             &["`nowhere/flowtrigger.db` does not exist", "`--data`"],
         ),
         (
             &["backup", "new.db", "--data", "nowhere"],
-            1,
+            2,
             &["`nowhere/flowtrigger.db` does not exist", "`--data`"],
         ),
         (
             &["restore", "none.db", "--data", "other"],
-            1,
+            2,
             &["`none.db` does not exist"],
         ),
         (

@@ -262,3 +262,40 @@ fn unknown_options_are_usage_errors() {
         &["no rule is called `on-urgnt`", "did you mean `on-urgent`?"],
     );
 }
+
+#[test]
+fn a_configuration_above_the_rules_that_was_not_read_is_named() {
+    let sandbox = sandbox_with_flow("- http: { connection: desk, path: /note }");
+    sandbox.write(
+        "flowtrigger.yaml",
+        "connections: { desk: { base_url: 'outbox:desk' } }\n",
+    );
+    let unread = "`../flowtrigger.yaml` was not read, because it is not in the current folder: \
+        add `--config ../flowtrigger.yaml`, or execute `flowtrigger check rules` in `..`";
+    let within = |arguments: &[&str]| {
+        let mut command = sandbox.command(arguments);
+        let output = command
+            .current_dir(sandbox.path("rules"))
+            .output()
+            .expect("it starts");
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).expect("UTF-8"),
+        )
+    };
+    let (code, text) = within(&["check", "."]);
+    assert_eq!(code, Some(3));
+    assert!(
+        text.contains("connection `desk`") && text.ends_with(&format!("{unread}\n")),
+        "{text}"
+    );
+    let (_, json) = within(&["check", ".", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["unread_config"], unread);
+    let (code, text) = within(&["check", ".", "--config", "../flowtrigger.yaml"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(!text.contains("was not read"), "{text}");
+    let output = sandbox.run(&["check"]);
+    output.expect_stdout(0, &["1 rule in 1 file"]);
+    assert!(!output.stdout.contains("was not read"), "{output:?}");
+}

@@ -342,3 +342,44 @@ fn lists_of_runs_say_why_a_daemon_cannot_continue_them() {
         assert_eq!(run["obstacle"], why, "{run}");
     }
 }
+
+/// A negative answer has the exit code 1, so that scripts notice it. A folder that is not there is a mistake of the command.
+#[test]
+fn a_data_folder_that_is_missing_is_wrong_usage() {
+    let sandbox = sandbox_with_flow(NOTE);
+    sandbox.write("file", "text");
+    let (database, copy) = ("postgres://user@127.0.0.1:1/none", "copy.db");
+    for command in [
+        &["runs", "list"][..],
+        &["runs", "list", "--shadow-differs"],
+        &["runs", "show", "1"],
+        &["runs", "retry", "1"],
+        &["runs", "cancel", "--all", "--state", "queued"],
+        &["why", "1"],
+        &["why", "note"],
+        &["deliveries"],
+        &["replay", "--since", "1d", "--dry-run"],
+        &["backtest", "--since", "1d"],
+        &["backup", copy],
+        &["move", "--to", database],
+    ] {
+        let missing = sandbox.run(&[command, &["--data", "missing"]].concat());
+        missing.expect_stderr(2, &["`missing/flowtrigger.db` does not exist", "--"]);
+        assert!(
+            !sandbox.path("missing").exists(),
+            "{command:?} made a folder"
+        );
+    }
+    for command in [
+        &["runs", "list"][..],
+        &["why", "1"],
+        &["backtest", "--since", "1d"],
+    ] {
+        let file = sandbox.run(&[command, &["--data", "file"]].concat());
+        file.expect_stderr(2, &["a part of this path is a file"]);
+    }
+    let missing = sandbox.run(&["restore", copy, "--data", "missing"]);
+    missing.expect_stderr(2, &["`copy.db` does not exist"]);
+    let file = sandbox.run(&["daemon", "--listen", "127.0.0.1:0", "--data", "file"]);
+    file.expect_stderr(2, &["it is a file"]);
+}

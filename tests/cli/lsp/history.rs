@@ -4,6 +4,7 @@ use std::path::Path;
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::editor::Editor;
+use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use super::{PROGRAM, RULE, workspace};
@@ -38,9 +39,8 @@ fn without_the_setting_or_a_data_folder_there_are_no_hints() {
     }
 }
 
-#[test]
-fn a_rule_shows_how_many_stored_events_it_matches() {
-    let sandbox = workspace();
+/// Stores an event of ticket 1, 2, … with each of these priorities.
+fn store_events(sandbox: &Sandbox, priorities: &[&str]) {
     let sample = sandbox.read("priority.json");
     let event = |id: usize, priority: &str| {
         let mut event: Value = serde_json::from_str(&sample).expect("JSON");
@@ -51,15 +51,18 @@ fn a_rule_shows_how_many_stored_events_it_matches() {
         body["meta"]["sequence"]["id"] = format!("sequence-{id}").into();
         event
     };
-    let daemon = DaemonProcess::start(&sandbox);
-    for (id, priority) in ["urgent", "high", "urgent", "low", "urgent"]
-        .into_iter()
-        .enumerate()
-    {
-        daemon.accept("support", &event(id + 1, priority));
+    let daemon = DaemonProcess::start(sandbox);
+    for (index, priority) in priorities.iter().enumerate() {
+        daemon.accept("support", &event(index + 1, priority));
     }
     daemon.wait_until_idle();
     daemon.stop();
+}
+
+#[test]
+fn a_rule_shows_how_many_stored_events_it_matches() {
+    let sandbox = workspace();
+    store_events(&sandbox, &["urgent", "high", "urgent", "low", "urgent"]);
 
     let refresh = json!({ "workspace": { "inlayHint": { "refreshSupport": true } } });
     let options = json!({ "inlayHints": true });
@@ -75,5 +78,28 @@ fn a_rule_shows_how_many_stored_events_it_matches() {
     );
     editor.wait_for_request("workspace/inlayHint/refresh");
     assert_eq!(hints(&mut editor), ["7 days: 1 match, 4 nearly"]);
+    assert_eq!(editor.end().code, Some(0));
+}
+
+#[test]
+fn a_shadow_version_shows_its_own_matches() {
+    let sandbox = workspace();
+    store_events(&sandbox, &["urgent", "high", "urgent", "low", "urgent"]);
+    let shadow = RULE.replace("name: urgent", "name: urgent\nmode: shadow");
+    let shadow = shadow.replace("current: urgent", "current: high");
+    let options = json!({ "inlayHints": true });
+    let refresh = json!({ "workspace": { "inlayHint": { "refreshSupport": true } } });
+    let mut editor = Editor::start(Path::new(PROGRAM), sandbox.folder(), &refresh, &options);
+    let (rule, version) = ("7 days: 3 matches, 2 nearly", "7 days: 1 match, 4 nearly");
+    editor.open("rules/urgent.yaml", &format!("{RULE}---\n{shadow}"));
+    editor.wait_for_request("workspace/inlayHint/refresh");
+    assert_eq!(hints(&mut editor), [rule, version]);
+    editor.change("rules/urgent.yaml", &format!("{shadow}---\n{RULE}"));
+    editor.wait_for_request("workspace/inlayHint/refresh");
+    assert_eq!(hints(&mut editor), [version, rule]);
+    // A rule in shadow mode that is alone has the name that is written.
+    editor.change("rules/urgent.yaml", &shadow);
+    editor.wait_for_request("workspace/inlayHint/refresh");
+    assert_eq!(hints(&mut editor), [version]);
     assert_eq!(editor.end().code, Some(0));
 }

@@ -124,7 +124,7 @@ fn what_fails_its_tests_is_not_pushed() {
     for command in [&["push", "--list"][..], &["push", "--rollback", "0000"]] {
         author
             .run(command)
-            .expect_stderr(1, &["has no tables of flowtrigger"]);
+            .expect_stderr(2, &["has no tables of flowtrigger"]);
     }
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(server.psql(&url, tables).trim(), "0");

@@ -50,6 +50,16 @@ pub fn expressions() -> BTreeMap<String, String> {
 }
 
 #[test]
+fn the_dashboard_shows_how_shadow_versions_differ() {
+    let expressions = expressions();
+    let of_shadows = expressions.values().filter(|expression| {
+        expression.contains("flowtrigger_shadow_comparisons_total{")
+            && expression.contains("result!=\"same\"")
+    });
+    assert_eq!(of_shadows.count(), 2);
+}
+
+#[test]
 fn the_dashboard_can_be_imported() {
     let dashboard = dashboard();
     assert!(dashboard["id"].is_null(), "an id belongs to one Grafana");

@@ -23,7 +23,7 @@ pub struct Live {
 pub const SOURCES: &str =
     "sources: { desk: { event_type: { path: kind }, key: ticket_id, id: id } }\n";
 
-/// A sandbox whose rules call a receiver that answers, and one that does not.
+/// A sandbox whose rules call a receiver that answers, and one that does not; one rule has a shadow version.
 pub fn sandbox(receiver: &Receiver, dead: &str) -> Sandbox {
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_flowtrigger")).with_configured_page();
     let chat = receiver.url("/");
@@ -42,7 +42,8 @@ pub fn sandbox(receiver: &Receiver, dead: &str) -> Sandbox {
         "name: post\nevent_source: desk\nevent_type: good\nflow:\n- http: {{ connection: chat, method: POST, path: /post }}\n\
          ---\nname: page\nevent_source: desk\nevent_type: bad\nflow:\n\
          - http: {{ method: POST, url: 'http://{dead}/page' }}\n  retry: {{ attempts: 1 }}\n\
-         ---\nname: once\nevent_source: desk\nevent_type: good\ndedupe: {{ per: ticket_id, for: 1h }}\nflow:\n- succeed: fine\n"
+         ---\nname: once\nevent_source: desk\nevent_type: good\ndedupe: {{ per: ticket_id, for: 1h }}\nflow:\n- succeed: fine\n\
+         ---\nname: once\nmode: shadow\nevent_source: desk\nevent_type: good\nflow:\n- succeed: fine\n"
     ));
     sandbox
 }

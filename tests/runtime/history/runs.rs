@@ -107,7 +107,7 @@ fn filters_narrow_and_nothing_found_is_an_answer() {
 fn a_folder_without_runs_says_how_to_begin() {
     let folder = tempfile::tempdir().unwrap();
     let said = flowtrigger(folder.path(), &["runs", "list"]);
-    assert_eq!(said.code, 1);
+    assert_eq!(said.code, 2);
     assert!(
         said.err.contains("no daemon has stored anything here yet"),
         "{said:?}"

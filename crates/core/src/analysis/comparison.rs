@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
+use crate::analysis::changed_types::ChangedTypes;
 use crate::analysis::findings::{ChangedEffect, changed_effects};
 use crate::analysis::{Analyzer, ConditionRelation, Subject, Unproven, Witness};
 use crate::config::Config;
@@ -29,6 +30,7 @@ pub enum RuleChange {
     /// It is in both sets.
     Kept {
         matches: ConditionRelation,
+        types: ChangedTypes,
         effects: Vec<ChangedEffect>,
     },
 }
@@ -50,6 +52,7 @@ pub fn compare(before: &RuleSet, after: &RuleSet, configs: [&Config; 2]) -> Vec<
                     true => ConditionRelation::Equal,
                     false => relation(before, after, &mut analyzer),
                 },
+                types: ChangedTypes::of(before, after, &configs[1].catalogue),
                 effects: changed_effects(before, after),
             },
             (None, _) => RuleChange::Added,
@@ -90,9 +93,9 @@ impl RuleDifference {
     pub fn is_unchanged(&self) -> bool {
         match &self.change {
             RuleChange::Added | RuleChange::Removed => false,
-            RuleChange::Kept { matches, effects } => {
-                matches!(matches, ConditionRelation::Equal) && effects.is_empty()
-            }
+            RuleChange::Kept {
+                matches, effects, ..
+            } => matches!(matches, ConditionRelation::Equal) && effects.is_empty(),
         }
     }
 
@@ -115,13 +118,20 @@ impl RuleDifference {
             "only_before": null,
             "only_after": null,
             "why": null,
+            "types": null,
             "effects": [],
         });
-        if let RuleChange::Kept { matches, effects } = &self.change {
+        if let RuleChange::Kept {
+            matches,
+            types,
+            effects,
+        } = &self.change
+        {
             let (only_before, only_after) = matches.events();
             json["only_before"] = only_before.map_or(Value::Null, Witness::to_json);
             json["only_after"] = only_after.map_or(Value::Null, Witness::to_json);
             json["why"] = matches.why().map(|why| why.to_string()).into();
+            json["types"] = types.to_json();
             json["effects"] = effects.iter().map(ChangedEffect::to_json).collect();
         }
         json

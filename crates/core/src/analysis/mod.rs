@@ -16,6 +16,7 @@
 
 mod automaton;
 mod cell_set;
+pub mod changed_types;
 mod comparands;
 pub mod comparison;
 mod domain;

@@ -290,7 +290,10 @@ fn changed_effects_are_named() {
     ));
     let config = Config::default();
     let differences = compare(&before, &after, [&config, &config]);
-    let RuleChange::Kept { matches, effects } = &differences[0].change else {
+    let RuleChange::Kept {
+        matches, effects, ..
+    } = &differences[0].change
+    else {
         panic!("{differences:?}");
     };
     assert_eq!(matches.label(), "equal");

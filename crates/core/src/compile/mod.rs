@@ -10,7 +10,7 @@ pub(crate) mod gates;
 pub(crate) mod guarded_request;
 pub(crate) mod rule;
 pub mod rule_files;
-mod rule_names;
+pub mod rule_names;
 pub mod rule_set;
 pub mod rule_version;
 pub(crate) mod self_trigger;
@@ -19,4 +19,5 @@ pub(crate) mod steps_to_run;
 #[cfg(test)]
 mod tests;
 pub(crate) mod unlisted_type;
+mod unpaired_shadow;
 pub(crate) mod write_targets;

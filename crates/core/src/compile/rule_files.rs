@@ -13,7 +13,7 @@ use crate::document;
 use crate::document::Node;
 use crate::document::split::DocumentText;
 use crate::rule::Rule;
-use crate::rule::version::{RuleFile, RuleVersion};
+use crate::rule::version::{IncludedDocument, RuleFile, RuleVersion};
 
 /// A rule file and its documents.
 pub struct SplitRuleFile<'f> {
@@ -94,6 +94,32 @@ pub fn named_flows(
         file.documents = documents;
     }
     flows
+}
+
+/// A document that is a bundle.
+#[derive(Debug, Clone)]
+pub struct BundleDocument {
+    pub node: Node,
+    pub part: IncludedDocument,
+    pub version: RuleVersion,
+}
+
+/// Returns the bundles of rule files, whose mistakes are reported elsewhere.
+pub fn bundle_documents(rule_files: &[SplitRuleFile<'_>]) -> Vec<BundleDocument> {
+    let of_file = |file: &SplitRuleFile<'_>| {
+        let chunks = file.documents.iter().map(|document| document.chunk);
+        let possible = chunks.filter(|chunk| may_define_flows(chunk.text));
+        let bundles = possible.filter_map(|chunk| {
+            let node = document::read_chunk(file.id, &chunk, &mut Diagnostics::default())?;
+            bundle::is_bundle(&node).then(|| BundleDocument {
+                node,
+                part: named_flows::part(file.name, &chunk),
+                version: RuleVersion::new(Arc::clone(&file.origin), chunk.range(), chunk.line),
+            })
+        });
+        bundles.collect::<Vec<_>>()
+    };
+    rule_files.iter().flat_map(of_file).collect()
 }
 
 impl SplitRuleFile<'_> {

@@ -16,6 +16,17 @@ pub enum WrittenMode {
     Other,
 }
 
+impl WrittenMode {
+    /// The mode of a rule's document. A mode in capital letters is reported elsewhere, and is no second mistake.
+    pub fn of(document: &Node) -> Self {
+        let mode = document.get("mode").and_then(Node::as_text);
+        match mode.map(str::to_lowercase).as_deref().and_then(Mode::parse) {
+            Some(Mode::Shadow) => WrittenMode::Shadow,
+            Some(Mode::Live | Mode::Disabled) | None => WrittenMode::Other,
+        }
+    }
+}
+
 /// Where each name is written first.
 #[derive(Debug, Default)]
 pub struct RuleNames(HashMap<String, NamedRules>);
@@ -37,12 +48,7 @@ impl RuleNames {
         let Some((name, at)) = name.and_then(|name| Some((name.scalar_text()?, name.at))) else {
             return;
         };
-        let mode = node.get("mode").and_then(Node::as_text);
-        // A mode in capital letters is reported as such, and is no second mistake.
-        let mode = match mode.map(str::to_lowercase).as_deref().and_then(Mode::parse) {
-            Some(Mode::Shadow) => WrittenMode::Shadow,
-            Some(Mode::Live | Mode::Disabled) | None => WrittenMode::Other,
-        };
+        let mode = WrittenMode::of(node);
         let found = self.0.entry(name.clone()).or_default();
         let other = found.first_but(mode);
         found.ticks |= node.get("every").is_some();

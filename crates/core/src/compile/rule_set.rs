@@ -11,6 +11,7 @@ use crate::compile::flow::named_flows::{NamedFlowBody, NamedFlows, lower_documen
 use crate::compile::rule_files;
 use crate::compile::rule_files::Content;
 use crate::compile::rule_names::{RuleNames, WrittenMode};
+use crate::compile::unpaired_shadow;
 use crate::config::Config;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use crate::document::Node;
@@ -139,6 +140,7 @@ fn lower(
         }
     }
     names.pair(&mut rules);
+    unpaired_shadow::warn(&rules, diagnostics);
     (rules, flows)
 }
 

@@ -147,6 +147,8 @@ pub enum Code {
     RunsItself,
     /// A step that waits for an answer, whose link no earlier step sends.
     UnsentLink,
+    /// A rule in shadow mode whose name is nearly that of a live rule.
+    UnpairedShadow,
     /// A flow that no rule uses.
     UnusedFlow,
     /// An action of a bundle that no state calls.

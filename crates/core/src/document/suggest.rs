@@ -228,6 +228,12 @@ pub fn is_misspelt(word: &str, known: &str) -> bool {
     strsim::damerau_levenshtein(word, known) <= 2
 }
 
+/// Whether two words differ by one letter that is wrong, missing, too many or swapped with the next one.
+pub fn is_one_letter_apart(word: &str, known: &str) -> bool {
+    word.chars().count().abs_diff(known.chars().count()) <= 1
+        && strsim::damerau_levenshtein(word, known) == 1
+}
+
 fn did_you_mean(word: Option<&str>) -> Option<String> {
     word.map(|word| format!("did you mean `{word}`?"))
 }

@@ -202,7 +202,7 @@ fn is_true(condition: &Condition, holds: &mut impl Iterator<Item = bool>) -> boo
     }
 }
 
-/// The fields of the event that predicates read or compare with.
+/// The fields of the event, and of what steps returned, that predicates read or compare with.
 pub fn fields(predicates: &[&Predicate]) -> Vec<Arc<Path>> {
     let mut fields: Vec<Arc<Path>> = Vec::new();
     let own = predicates
@@ -216,7 +216,7 @@ pub fn fields(predicates: &[&Predicate]) -> Vec<Arc<Path>> {
             PathKind::Plain { root, .. } => {
                 matches!(
                     root,
-                    Root::Body | Root::Envelope | Root::Event | Root::Steps
+                    Root::Body | Root::Envelope | Root::Event | Root::Steps | Root::Document
                 )
             }
             PathKind::Query(_) => false,

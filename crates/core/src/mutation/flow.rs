@@ -52,7 +52,7 @@ fn without(step: &NodeCursor<'_>, is_only: bool, kind: MutationKind, word: &str)
     )
 }
 
-fn entry(key: &str, value: Yaml, at: Span) -> Entry {
+pub fn entry(key: &str, value: Yaml, at: Span) -> Entry {
     Entry {
         key: key.to_owned(),
         key_at: at,
@@ -165,14 +165,14 @@ fn wait_for(wait: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
 }
 
 /// The leaves of a mapping or a list; not the node itself.
-fn leaves_below(node: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
+pub fn leaves_below(node: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     for child in node.entries().iter().chain(&node.items()) {
         leaf(child, found);
     }
 }
 
 /// The leaves of a value: itself if it has no children.
-fn leaf(node: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
+pub fn leaf(node: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     let has_children = !node.entries().is_empty() || !node.items().is_empty();
     match has_children {
         true => leaves_below(node, found),
@@ -180,7 +180,7 @@ fn leaf(node: &NodeCursor<'_>, found: &mut Vec<Mutant>) {
     }
 }
 
-fn drop_leaf(node: &NodeCursor<'_>) -> Mutant {
+pub fn drop_leaf(node: &NodeCursor<'_>) -> Mutant {
     let what = match node.key() {
         "" => shown(node.node),
         key => shown_entry(key, node.node),

@@ -1,7 +1,8 @@
-//! Makes mutants of a rule: copies of its document, each with one small change that its tests should notice.
+//! Makes mutants of a rule or a flow: copies of its document, each with one small change that its tests should notice.
 //! A mutant that does not load is no mutant: `check` already reports such a change.
 
 mod bound;
+mod bundle;
 mod compiler;
 mod condition;
 mod cursor;
@@ -101,7 +102,8 @@ impl Mutant {
     pub fn part(&self) -> MutatedPart {
         let first = self.key.split(['.', '[']).next().unwrap_or_default();
         match first {
-            "flow" | "catch" => MutatedPart::Flow,
+            // Of a bundle, only flows are changed.
+            "flow" | "catch" | "resources" => MutatedPart::Flow,
             "when" | "event_type" => MutatedPart::Match,
             "sequence" => MutatedPart::Sequence,
             _ => MutatedPart::Gates,
@@ -135,6 +137,13 @@ pub fn flow_mutants(body: &Node) -> Vec<Mutant> {
             flow::steps(&entry, &mut found);
         }
     }
+    distinct(found)
+}
+
+/// Returns the mutants of a flow of a bundle, with those of the requests that it sends. Each document is a whole bundle.
+pub fn bundle_flow_mutants(document: &Node, name: &str) -> Vec<Mutant> {
+    let mut found = Vec::new();
+    bundle::flow(&NodeCursor::root(document), name, &mut found);
     distinct(found)
 }
 

@@ -11,6 +11,7 @@ pub fn schema() -> Value {
         .with("errors", count("Errors."))
         .with("warnings", count("Warnings."))
         .with("mode_limit", maybe_text("The setting that keeps every rule in shadow mode, or disables it; null if none does."))
+        .with("unread_config", maybe_text("A configuration above the rules that was not read, and how it is; null if there is none."))
         .with(
             "diagnostics",
             list(part("diagnostic"), "Every problem, by file and line."),

@@ -25,6 +25,7 @@ pub fn schema() -> Value {
     let parts = json!({
         "answer": answer,
         "rule": rule(),
+        "changed_types": changed_types(),
         "effect": effect(),
         "example": parts::example(),
     });
@@ -65,6 +66,7 @@ fn rule() -> Value {
             "why",
             maybe_text("Why it cannot be told; null if it is proven."),
         )
+        .with("types", part_or_null("changed_types"))
         .with(
             "effects",
             list(
@@ -73,6 +75,25 @@ fn rule() -> Value {
             ),
         )
         .object("One rule of both versions.")
+}
+
+fn changed_types() -> Value {
+    Keys::new()
+        .with(
+            "only_before",
+            list(
+                text("A type."),
+                "Known event types that only the old version covers.",
+            ),
+        )
+        .with(
+            "only_after",
+            list(
+                text("A type."),
+                "Known event types that only the new version covers.",
+            ),
+        )
+        .object("The types of the catalogue that `event_type` covers in one version alone.")
 }
 
 fn effect() -> Value {

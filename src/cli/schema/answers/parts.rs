@@ -166,6 +166,10 @@ fn counterpart() -> Value {
     let mut rule = Keys::new()
         .with("rule", text("Its name."))
         .with("matched", flag("Whether it matched the event too."))
+        .with(
+            "suppressed_by",
+            maybe_text("The gate that suppressed its run, if this one passed its gates."),
+        )
         .may_have("run", count("Its run for the event."))
         .may_have("state", words("The state of that run.", &STATES))
         .object("Of a rule with a shadow version: that one. Of a shadow version: the rule.");

@@ -123,7 +123,7 @@ fn mutated_subject() -> Value {
             "kind",
             words(
                 "What it is. Rules of bundles have no mutants.",
-                &["rule", "flow", "bundle rule"],
+                &["rule", "flow", "bundle flow"],
             ),
         )
         .with("at", text("Its place: `file:line:column`."))

@@ -61,7 +61,6 @@ impl<'r> SubjectRun<'r> {
             mutants: Vec::new(),
         };
         let Some(tested) = self.tested(rule, &mut score)? else {
-            score.kind = SubjectKind::BundleRule;
             return Ok(score);
         };
         if !score.failing.is_empty() {
@@ -107,11 +106,15 @@ impl<'r> SubjectRun<'r> {
         if let Some(flow) = self.compiler.flow(name) {
             score.place = self.book.files.location(flow.at);
         }
+        if self.compiler.is_of_bundle(name) {
+            score.kind = SubjectKind::BundleFlow;
+        }
         let mut tested = Vec::with_capacity(users.len());
         for rule in users {
             tested.extend(self.tested(rule, &mut score)?);
         }
-        if !score.failing.is_empty() {
+        let is_untested = score.kind == SubjectKind::BundleFlow && score.tests == 0;
+        if is_untested || !score.failing.is_empty() {
             return Ok(score);
         }
         let mut suggestions: Vec<Suggestions> = Vec::new();
@@ -153,7 +156,7 @@ impl<'r> SubjectRun<'r> {
         Ok(score)
     }
 
-    /// The rule with its tests. None for a rule of a bundle. Adds the tests that fail to the score.
+    /// The rule with its tests; none if it has no document. Adds the tests that fail to the score.
     fn tested(
         &self,
         rule: &Arc<Rule>,

@@ -41,8 +41,8 @@ pub struct SubjectScore {
 pub enum SubjectKind {
     Rule,
     Flow,
-    /// A rule of a bundle, which is not mutated.
-    BundleRule,
+    /// A flow of a bundle. Its mutants are tested only if a rule that executes it has tests.
+    BundleFlow,
 }
 
 impl SubjectKind {
@@ -51,7 +51,7 @@ impl SubjectKind {
         match self {
             SubjectKind::Rule => "rule",
             SubjectKind::Flow => "flow",
-            SubjectKind::BundleRule => "bundle rule",
+            SubjectKind::BundleFlow => "bundle flow",
         }
     }
 }
@@ -219,9 +219,9 @@ fn subjects(rules: &[Arc<Rule>], book: &Rulebook) -> Vec<MutantSubject> {
             }
         }
     }
-    let rules = rules
-        .iter()
-        .map(|rule| MutantSubject::Rule(Arc::clone(rule)));
+    // A job spec has one event type and no condition: what can be changed is in its flow.
+    let written = rules.iter().filter(|rule| !rule.version.is_of_bundle());
+    let rules = written.map(|rule| MutantSubject::Rule(Arc::clone(rule)));
     let flows = flows
         .into_iter()
         .map(|(name, users)| MutantSubject::Flow(name, users));

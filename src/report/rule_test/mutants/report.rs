@@ -28,8 +28,8 @@ pub fn text(score: &MutationScore, out: &mut Output) -> io::Result<()> {
 
 fn row(subject: &SubjectScore) -> [String; 5] {
     let kind = match subject.kind {
-        SubjectKind::Rule | SubjectKind::BundleRule => String::new(),
-        SubjectKind::Flow => "flow ".to_owned(),
+        SubjectKind::Rule => String::new(),
+        SubjectKind::Flow | SubjectKind::BundleFlow => "flow ".to_owned(),
     };
     let name = format!("{kind}{}", subject.name);
     if let Some(failing) = subject.failing.first() {
@@ -42,8 +42,8 @@ fn row(subject: &SubjectScore) -> [String; 5] {
             why,
         ];
     }
-    if subject.kind == SubjectKind::BundleRule {
-        let why = "rules of bundles have no mutants".to_owned();
+    if subject.kind == SubjectKind::BundleFlow && subject.tests == 0 {
+        let why = "no rule that executes it has a test".to_owned();
         return [
             String::new(),
             name,

@@ -1,6 +1,8 @@
 //! Prints a stored event for other commands: as received, as rules read it, or as a rule test.
 
+mod nearby_events;
 pub mod received;
+mod series_entry;
 pub mod test_entry;
 
 use serde_json::{Value, json};

@@ -98,13 +98,13 @@ pub fn entry_of(
     Ok(Exported { text, notes })
 }
 
-struct EventTest<'a> {
-    evaluated: &'a EvaluatedRule,
+pub(super) struct EventTest<'a> {
+    pub evaluated: &'a EvaluatedRule,
     /// The event as the test reads it.
-    event: &'a Event,
-    arrived: &'a EventRecord,
-    config: &'a Config,
-    history: &'a dyn History,
+    pub event: &'a Event,
+    pub arrived: &'a EventRecord,
+    pub config: &'a Config,
+    pub history: &'a dyn History,
 }
 
 impl EventTest<'_> {
@@ -113,7 +113,7 @@ impl EventTest<'_> {
     }
 
     /// The newest run of the rule for the event that executed its flow, or the newest one of all.
-    fn run(&self) -> Option<&RunDetail> {
+    pub(super) fn run(&self) -> Option<&RunDetail> {
         let runs = self.evaluated.runs.iter().rev();
         let mut own = runs.filter(|run| run.row.tells_of.is_none()).peekable();
         let newest = own.peek().copied();
@@ -123,11 +123,14 @@ impl EventTest<'_> {
     fn entry(&self, event: Value, notes: &mut Vec<String>) -> Result<Value, CommandError> {
         let EvaluatedRule { rule, files, .. } = self.evaluated;
         let explanation = explain_stored(&Arc::clone(rule), files, self.event)?;
+        let matches = explanation.truth == Truth::True;
+        if matches && let Some(entry) = self.series_entry(&event, notes)? {
+            return Ok(entry);
+        }
         let mut entry = Map::new();
         entry.insert("name".into(), self.name().into());
         entry.insert("rule".into(), rule.name.as_str().into());
         entry.insert("event".into(), event);
-        let matches = explanation.truth == Truth::True;
         entry.insert(
             "expect".into(),
             if matches { "match" } else { "no match" }.into(),
@@ -155,7 +158,7 @@ impl EventTest<'_> {
     }
 
     /// `ticket.PriorityChanged of 90417, received 2026-01-05T09:00:00Z: run 1 dead`
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let head = &self.arrived.head;
         let key = head.key.as_ref().map(|key| format!(" of {key}"));
         let run = self.run().map(|run| {
@@ -205,16 +208,13 @@ impl EventTest<'_> {
             different: RefCell::default(),
         };
         let sent = calls.by_step(&steps);
-        for step in calls.different.take() {
-            notes.push(format!(
-                "`{step}` sent something else than the rule renders now; the test expects what it sent"
-            ));
-        }
+        notes.extend(calls.described_differences());
         if !sent.is_empty() {
             entry.insert("steps".into(), Value::Object(sent));
         }
         entry.insert("ends".into(), run.state.as_str().into());
         notes.extend(self.differences(&run));
+        notes.extend(self.gathered());
         Ok(())
     }
 
@@ -227,7 +227,7 @@ impl EventTest<'_> {
     }
 
     /// What the test shows in another way than the run went.
-    fn differences(&self, simulated: &Simulation) -> Vec<String> {
+    pub(super) fn differences(&self, simulated: &Simulation) -> Vec<String> {
         let (name, state) = (&self.rule().name, simulated.state.as_str());
         let why = simulated.state.why().map(|why| format!(": {why}"));
         let why = why.unwrap_or_default();
@@ -240,7 +240,7 @@ impl EventTest<'_> {
             }
             return notes;
         };
-        let RunDetail { row, window, .. } = run;
+        let row = &run.row;
         let id = row.id.0;
         match &row.state {
             RunState::Done | RunState::Skipped { .. } | RunState::Dead { .. } => {
@@ -265,18 +265,21 @@ impl EventTest<'_> {
                 row.state.as_str()
             )),
         }
-        let gathered = window.as_ref().filter(|window| window.events > 1);
-        if let Some(window) = gathered {
-            let events = usize::try_from(window.events).unwrap_or(usize::MAX);
-            let events = number(events, "event");
-            notes.push(format!("run {id} acts on {events}; the test has one"));
-        }
         notes
+    }
+
+    /// The note for a run that acts on several events, of a test with one.
+    fn gathered(&self) -> Option<String> {
+        let run = self.run()?;
+        let window = run.window.as_ref().filter(|window| window.events > 1)?;
+        let events = usize::try_from(window.events).unwrap_or(usize::MAX);
+        let (id, events) = (run.row.id.0, number(events, "event"));
+        Some(format!("run {id} acts on {events}; the test has one"))
     }
 }
 
 /// Whether two simulations send the same, catch the same failures, and end the same.
-fn is_same(a: &Simulation, b: &Simulation) -> bool {
+pub(super) fn is_same(a: &Simulation, b: &Simulation) -> bool {
     a.calls == b.calls && a.state == b.state && caught(a).eq(caught(b))
 }
 

@@ -72,4 +72,14 @@ pub async fn a_rule_is_compared_with_its_shadow_version<S: Store, H: History>(
         found(Some(RunComparison::Different)),
         ["3 a", "2 a@shadow", "1 a"]
     );
+    let different = RunFilter {
+        comparison: Some(RunComparison::Different),
+        ..RunFilter::default()
+    };
+    let runs = history.runs(&different, Page::first(9)).unwrap();
+    let gates: Vec<Option<&str>> = runs
+        .iter()
+        .map(|run| run.counterpart_gate.as_deref())
+        .collect();
+    assert_eq!(gates, [Some("dedupe"), None, None]);
 }

@@ -99,10 +99,15 @@ fn passes_gates(run: &str) -> String {
 
 /// Whether a gate of the rule that is compared with the one of run `r` suppressed its run.
 fn other_is_suppressed() -> String {
+    format!("EXISTS ({})", suppressed_other("1"))
+}
+
+/// Selects a value of the run `o` of the rule that is compared with the one of run `r`, if a gate suppressed it.
+fn suppressed_other(value: &str) -> String {
     format!(
-        "EXISTS (SELECT 1 FROM runs o JOIN queues oq ON oq.id = o.queue JOIN queues rq ON rq.id = r.queue
+        "SELECT {value} FROM runs o JOIN queues oq ON oq.id = o.queue JOIN queues rq ON rq.id = r.queue
             WHERE o.event = r.event AND NOT {} AND oq.rule = CASE WHEN rq.rule LIKE '%{SHADOW_SUFFIX}'
-                THEN substr(rq.rule, 1, length(rq.rule) - length('{SHADOW_SUFFIX}')) ELSE rq.rule || '{SHADOW_SUFFIX}' END)",
+                THEN substr(rq.rule, 1, length(rq.rule) - length('{SHADOW_SUFFIX}')) ELSE rq.rule || '{SHADOW_SUFFIX}' END",
         passes_gates("o")
     )
 }
@@ -129,9 +134,10 @@ impl<D: HistoryDatabase> SqlHistory<D> {
         let sql = format!(
             "WITH page AS MATERIALIZED
                 (SELECT r.id FROM runs r {} ORDER BY r.id DESC LIMIT {limit})
-             SELECT {COLUMNS} FROM page JOIN runs r ON r.id = page.id
+             SELECT {COLUMNS}, CASE WHEN r.counterpart = 1 THEN ({} LIMIT 1) END FROM page JOIN runs r ON r.id = page.id
                 JOIN queues q ON q.id = r.queue JOIN events e ON e.id = r.event",
-            terms.clause()
+            terms.clause(),
+            suppressed_other("o.gate")
         );
         let rows = self.database.rows(&sql, &terms.values(), read)?;
         let mut rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -270,5 +276,6 @@ fn read(row: &SqlRow<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
             due: None,
         }),
         counterpart: row.get::<Option<i64>>(23)?.map(|matched| matched != 0),
+        counterpart_gate: row.get(24)?,
     }))
 }

@@ -68,10 +68,10 @@ impl NamedFlows {
     }
 
     /// Returns the same flows, one of them with other steps.
-    pub fn with_body(&self, name: &str, body: &Node) -> Self {
+    pub fn with_body(&self, name: &str, body: NamedFlowBody) -> Self {
         let mut changed = self.clone();
         if let Some(named) = changed.by_name.get_mut(name) {
-            named.body = NamedFlowBody::Steps(body.clone());
+            named.body = body;
         }
         changed
     }

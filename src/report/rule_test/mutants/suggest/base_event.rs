@@ -169,27 +169,25 @@ fn of_entry(
 }
 
 fn samples(rule: &Rule, runner: &TestRunner<'_>) -> Vec<BaseEvent> {
-    let config = &runner.book.config;
-    let mut found = Vec::new();
-    for pattern in rule.event_types.iter() {
-        let types = match pattern {
-            TypePattern::Name(name) => config
-                .catalogue
-                .by_name(&rule.event_source, name)
-                .into_iter()
-                .collect(),
-            TypePattern::Family(prefix) => config
-                .catalogue
-                .matching(&rule.event_source, &format!("{prefix}*")),
-        };
-        for event_type in types {
-            if found.len() == MAX_SAMPLES {
-                return found;
-            }
-            found.extend(sample(event_type, rule, runner));
+    let patterns = rule.event_types.iter();
+    let samples = patterns.flat_map(|pattern| of_pattern(pattern, rule, runner));
+    samples.take(MAX_SAMPLES).collect()
+}
+
+/// A sample of each known type, as a test of the rule has it.
+pub fn of_pattern(pattern: &TypePattern, rule: &Rule, runner: &TestRunner<'_>) -> Vec<BaseEvent> {
+    let catalogue = &runner.book.config.catalogue;
+    let types = match pattern {
+        TypePattern::Name(name) => catalogue
+            .by_name(&rule.event_source, name)
+            .into_iter()
+            .collect(),
+        TypePattern::Family(prefix) => {
+            catalogue.matching(&rule.event_source, &format!("{prefix}*"))
         }
-    }
-    found
+    };
+    let types = types.into_iter().take(MAX_SAMPLES);
+    types.filter_map(|of| sample(of, rule, runner)).collect()
 }
 
 fn sample(event_type: &EventType, rule: &Rule, runner: &TestRunner<'_>) -> Option<BaseEvent> {

@@ -8,15 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::report::error::CommandError;
+use crate::report::rule_test::duration_text::duration_text;
 use crate::report::rule_test::entry_text::entry_text;
 use crate::report::rule_test::mocks;
 use crate::report::rule_test::mutants::SuggestedTest;
 use crate::report::rule_test::mutants::suggest::TestSearch;
 use crate::report::rule_test::mutants::suggest::base_event::BaseEvent;
-use crate::report::rule_test::mutants::suggest::duration_text::duration_text;
 use crate::report::rule_test::run_test::TestedEvent;
 use crate::report::rule_test::suite::TestCase;
-use crate::report::rule_test::timeline::PlayedEvent;
+use crate::report::rule_test::timeline_event::PlayedEvent;
+use crate::report::rule_test::written_events;
 use flowtrigger_core::gate::{Gate, GateKind};
 use flowtrigger_core::rule::Rule;
 
@@ -151,7 +152,7 @@ impl TestSearch<'_> {
         };
         let planned = with(planned.collect());
         let text = entry_text(planned.into(), &mut Vec::new());
-        let Some(case) = self.read(&text) else {
+        let Some(case) = written_events::read(&text, self.rule, self.runner) else {
             return Ok(None);
         };
         let happened = self.played(&case, self.rule)?;

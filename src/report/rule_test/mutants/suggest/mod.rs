@@ -1,10 +1,11 @@
 //! Searches for a test that passes with a rule and fails with a mutant. Each one that is proposed was tried with both.
 
 mod base_event;
-mod duration_text;
 mod flow;
 mod gates;
 mod matching;
+mod series;
+mod series_member;
 
 use std::sync::Arc;
 
@@ -16,9 +17,9 @@ use crate::report::rule_test::mutants::SuggestedTest;
 use crate::report::rule_test::mutants::killer::TestedRule;
 use crate::report::rule_test::mutants::suggest::base_event::BaseEvent;
 use crate::report::rule_test::run_test::TestRunner;
-use crate::report::rule_test::suite::{TestCase, folder_of, lower};
-use flowtrigger_core::diagnostic::{Diagnostics, FileId};
-use flowtrigger_core::document;
+use crate::report::rule_test::suite::TestCase;
+use crate::report::rule_test::written_events;
+use flowtrigger_core::flow::step::Action;
 use flowtrigger_core::mutation::equivalence::MatchDifference;
 use flowtrigger_core::mutation::{Mutant, MutatedPart};
 use flowtrigger_core::rule::Rule;
@@ -73,21 +74,45 @@ impl Suggestions {
         };
         match survivor.mutation.part() {
             MutatedPart::Match => search.matching(&survivor.difference),
-            MutatedPart::Flow => search.flow(),
+            // What a run waits for is compared with events, and not with mocks.
+            MutatedPart::Flow if search.is_of_awaited_event() => search.series(),
+            MutatedPart::Flow => match search.flow()? {
+                Some(test) => Ok(Some(test)),
+                None if search.has_waits() => search.series(),
+                None => Ok(None),
+            },
             MutatedPart::Gates => search.gates(),
-            // The events of a sequence differ, and none is known for each step.
-            MutatedPart::Sequence => Ok(None),
+            MutatedPart::Sequence => search.series(),
         }
     }
 }
 
 impl TestSearch<'_> {
-    /// The start of a test: its name, its rule and its event.
-    fn entry(&self, base: &BaseEvent) -> Map<String, Value> {
+    /// Whether the mutant waits for other events than the rule.
+    fn is_of_awaited_event(&self) -> bool {
+        let key = &self.mutation.key;
+        key.contains(".wait_for") && !key.contains(".otherwise")
+    }
+
+    fn has_waits(&self) -> bool {
+        let steps = self.rule.flow.all_steps();
+        let waits =
+            |action: &Action| action.wait_for().is_some() || matches!(action, Action::Wait(_));
+        steps.iter().any(|step| waits(&step.action))
+    }
+
+    /// The name and the rule of a test.
+    fn title(&self) -> Map<String, Value> {
         let mut entry = Map::new();
         let change = self.mutation.change.replace('`', "");
         entry.insert("name".into(), format!("notices: {change}").into());
         entry.insert("rule".into(), self.rule.name.as_str().into());
+        entry
+    }
+
+    /// The start of a test: its name, its rule and its event.
+    fn entry(&self, base: &BaseEvent) -> Map<String, Value> {
+        let mut entry = self.title();
         entry.insert("event".into(), base.written.clone());
         if !base.set.is_empty() {
             entry.insert("set".into(), Value::Object(base.set.clone()));
@@ -99,7 +124,7 @@ impl TestSearch<'_> {
     fn confirmed(&self, entry: Map<String, Value>) -> Result<Option<SuggestedTest>, CommandError> {
         let file = self.rule.version.file();
         let text = entry_text(entry.into(), &mut Vec::new());
-        let Some(case) = self.read(&text) else {
+        let Some(case) = written_events::read(&text, self.rule, self.runner) else {
             return Ok(None);
         };
         let mutated = TestCase {
@@ -115,24 +140,12 @@ impl TestSearch<'_> {
             file: test_file(file),
         }))
     }
-
-    /// Reads a test as it is read from a file.
-    fn read(&self, text: &str) -> Option<TestCase> {
-        let mut diagnostics = Diagnostics::default();
-        let read = document::read(FileId::default(), text, &mut diagnostics);
-        let node = read.first()?.as_list()?.first()?;
-        let test = lower(node, self.rule, self.runner.book, &mut diagnostics)?;
-        (!diagnostics.has_errors()).then(|| TestCase {
-            rule: Arc::clone(self.rule),
-            test: Arc::new(test),
-            folder: folder_of(self.rule.version.file()),
-        })
-    }
 }
 
-/// The file for the tests of a rule file: `NAME.test.yaml` beside `NAME.yaml`.
+/// The file for the tests of a rule file: `NAME.test.yaml` beside `NAME.yaml` or the bundle `NAME.json`.
 fn test_file(file: &str) -> String {
     match file.rsplit_once('.') {
+        Some((name, "json")) => format!("{name}.test.yaml"),
         Some((name, extension)) => format!("{name}.test.{extension}"),
         None => format!("{file}.test.yaml"),
     }

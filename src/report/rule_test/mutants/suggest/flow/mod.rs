@@ -1,6 +1,7 @@
 //! A test for a mutant of the flow: an event with mocks for which the two send something else, or end otherwise.
 
-mod expectation;
+mod document_path;
+pub mod expectation;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use flowtrigger_core::path::scope::Scope;
 use flowtrigger_core::path::set::put;
 use flowtrigger_core::path::{Path, PathKind};
 use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::LogEntry;
 
 /// The most runs that are simulated for one mutant.
 const MAX_SIMULATIONS: usize = 4_000;
@@ -95,6 +97,41 @@ impl TestSearch<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The events for which a wait of the rule is missing in the mutant, as they are or with one or two changes.
+    pub(super) fn waiting(&self) -> Vec<BaseEvent> {
+        let waits = |rule: &Rule, base: &BaseEvent| {
+            let log = self.simulation(rule, base).log;
+            let is_end = |entry: &&LogEntry| matches!(entry, LogEntry::Claimed { over: Some(_) });
+            log.iter().filter(is_end).count()
+        };
+        let lacks = |base: &BaseEvent| {
+            base.matches(self.rule) && waits(self.rule, base) > waits(self.mutant, base)
+        };
+        let mut left = MAX_SIMULATIONS;
+        let found = self.bases.iter().filter_map(|base| {
+            if lacks(base) {
+                return Some(base.clone());
+            }
+            let changes = self.perturbations(base);
+            let one = changes.iter().enumerate();
+            let mut changed = one.filter_map(|(number, change)| {
+                let changed = self.perturbed(base, change)?;
+                Some((number, changed))
+            });
+            let more = |(number, changed): (usize, BaseEvent)| {
+                let others = changes[number + 1..].iter();
+                let two = others.filter_map(|other| self.perturbed(&changed, other));
+                let mut tried = [changed.clone()].into_iter().chain(two);
+                tried.find(|tried| {
+                    left = left.saturating_sub(1);
+                    left > 0 && lacks(tried)
+                })
+            };
+            changed.find_map(more)
+        });
+        found.collect()
     }
 
     /// The test of an event for which the rule and the mutant do something else.
@@ -210,6 +247,9 @@ impl TestSearch<'_> {
 
 /// The change of a field of the event, or of the reply of a step that sends something.
 fn of(change: FieldDifference, steps: &[&Step]) -> Option<Perturbation> {
+    if let Some(keys) = document_path::keys(&change.path) {
+        return document_path::origin(keys, &change, steps);
+    }
     let Some(name) = change.path.step() else {
         return is_of_event(&change.path).then_some(Perturbation::Field(change));
     };
