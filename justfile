@@ -8,6 +8,10 @@ build:
 test:
     cargo test
 
+# Run every test in a process of its own. Needs cargo-nextest.
+isolated:
+    cargo nextest run --locked
+
 # Format check and lints, warnings denied.
 lint:
     cargo fmt --check
@@ -32,6 +36,7 @@ long seed=`od -An -N4 -tu4 /dev/urandom`:
     BACKTEST_EVENTS=5000 BACKTEST_SEED={{ trim(seed) }} cargo test --test runtime -- --nocapture daemon::backtest
     OUTAGE_RUNS=10000 cargo test --release --test runtime -- --nocapture outages::an_hour
     cargo test --release -p flowtrigger-core --lib -- --ignored every_clock_change_of_every_zone_is_swept_with_many_expressions
+    just isolated
     just questions
     just fuzz
 

@@ -89,7 +89,7 @@ impl Part {
         let factor = match self {
             Self::Engine(kind) => match kind.role() {
                 Role::Peer | Role::HelpedPeer => 1,
-                Role::Ours | Role::Reference | Role::Floor => 10,
+                Role::Ours | Role::Reference | Role::Sketch | Role::Floor => 10,
             },
             Self::YamlWhole | Self::YamlValues | Self::YamlPlaces | Self::Nodes | Self::Index => 10,
         };

@@ -2,6 +2,7 @@
 //! flowtrigger, a plain loop and similar engines match the same events, in one run, on one core. See `--help`
 //! for the options.
 
+mod before;
 mod draw;
 mod engine;
 mod guard;
@@ -55,9 +56,13 @@ fn measure(options: &Options) -> Report {
     let bytes: usize = events.iter().map(Vec::len).sum();
     let mut races = Vec::new();
     let mut loads = Vec::new();
+    let mut before = Vec::new();
     for &size in &options.sizes {
         eprintln!("{size} rules");
         races.push(race::run(size, &events, options));
+        if let Some(program) = &options.before {
+            before.push((size, before::share_of_skipping(program, size, options)));
+        }
         if options.loading == Loading::Measured {
             loads.push((size, load::medians(size, options)));
         }
@@ -66,6 +71,7 @@ fn measure(options: &Options) -> Report {
         event_bytes: bytes as f64 / events.len() as f64,
         events: events.len(),
         races,
+        before,
         loads,
     }
 }

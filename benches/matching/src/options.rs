@@ -17,6 +17,7 @@ events per second, by engine and number of rules
   --seed 1               seed of the generated events and rules
   --one-type             all rules and all events are of one type
   --hard                 a third of the rules nested, negated, with substrings and unanchored patterns
+  --before PROGRAM       another build of this program, to compare with
   --no-load              skip loading, which takes a minute at 100,000 rules
   --format markdown      or json
 ";
@@ -32,6 +33,8 @@ pub struct Options {
     pub seed: u64,
     pub only: Option<&'static EventType>,
     pub rules: Rules,
+    /// The program of another build.
+    pub before: Option<String>,
     pub loading: Loading,
     pub format: Format,
     /// Build only this, print its cost and exit: each build is measured in a separate process.
@@ -62,6 +65,7 @@ impl Default for Options {
             seed: 1,
             only: None,
             rules: Rules::Plain,
+            before: None,
             loading: Loading::Measured,
             format: Format::Markdown,
             part: None,
@@ -88,6 +92,7 @@ impl Options {
                 "--seed" => options.seed = number(&value()?)?,
                 "--one-type" => options.only = Some(&TYPES[0]),
                 "--hard" => options.rules = Rules::Hard,
+                "--before" => options.before = Some(value()?),
                 "--no-load" => options.loading = Loading::LeftOut,
                 "--format" => options.format = format(&value()?)?,
                 "--part" => options.part = Some(Part::named(&value()?).ok_or(HELP)?),
@@ -114,13 +119,15 @@ impl Options {
             "--build-seconds".to_owned(),
             self.build_seconds.to_string(),
         ];
-        if self.only.is_some() {
-            words.push("--one-type".to_owned());
-        }
-        if self.rules == Rules::Hard {
-            words.push("--hard".to_owned());
-        }
+        words.extend(self.rule_options().map(str::to_owned));
         words
+    }
+
+    /// Returns the options for the same kind of rules and events.
+    pub fn rule_options(&self) -> impl Iterator<Item = &'static str> {
+        let one_type = self.only.map(|_| "--one-type");
+        let hard = (self.rules == Rules::Hard).then_some("--hard");
+        one_type.into_iter().chain(hard)
     }
 }
 
@@ -132,7 +139,7 @@ fn able(rules: Rules) -> Vec<Kind> {
         .filter(|kind| match kind.role() {
             Role::Ours | Role::Reference | Role::Floor => true,
             // Known wrong results: measured only if named.
-            Role::Peer | Role::HelpedPeer => {
+            Role::Peer | Role::HelpedPeer | Role::Sketch => {
                 rules == Rules::Plain && *kind != Kind::QuaminaOwnRanges
             }
         });

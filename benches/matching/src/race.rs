@@ -134,7 +134,7 @@ pub fn run(size: usize, events: &[Vec<u8>], options: &Options) -> Race {
 /// Returns time and memory of a build; `None` for a floor.
 fn cost(kind: Kind, size: usize, options: &Options) -> Result<Option<Cost>, String> {
     match kind.role() {
-        Role::Floor => Ok(None),
+        Role::Floor | Role::Sketch => Ok(None),
         Role::Ours | Role::Reference | Role::Peer | Role::HelpedPeer => {
             load::elsewhere(Part::Engine(kind), size, options).map(Some)
         }

@@ -13,6 +13,8 @@ pub struct Report {
     pub event_bytes: f64,
     pub events: usize,
     pub races: Vec<Race>,
+    /// What another build matches, as a share of what it skips, by number of rules.
+    pub before: Vec<(usize, Result<f64, String>)>,
     /// The cost of loading, by number of rules.
     pub loads: Vec<(usize, Costs)>,
 }
@@ -102,6 +104,19 @@ impl Report {
         table.push(self.row("the plain loop", |race| against(race, Kind::Loop)));
         table.push(self.row("skipping every value", |race| against(race, Kind::Skip)));
         table.push(self.row("parsing to `Value`", |race| against(race, Kind::ToValue)));
+        table.push(self.row("the sketch", |race| against(race, Kind::Sketch)));
+        if !self.before.is_empty() {
+            table.push(
+                self.row("skipping every value, in the build before", |race| {
+                    let (_, share) = self.before.iter().find(|(size, _)| *size == race.rules)?;
+                    Some(
+                        share
+                            .as_ref()
+                            .map_or_else(String::clone, |share| ratio(*share)),
+                    )
+                }),
+            );
+        }
         let first = self.races.first().and_then(ours);
         table.push(
             self.row("cost of an event, against the fewest rules", |race| {
@@ -117,7 +132,7 @@ impl Report {
         let built = kinds.filter(|kind| match kind.role() {
             Role::Ours | Role::Peer | Role::HelpedPeer => true,
             // The rules of the plain loop are compiled already.
-            Role::Reference | Role::Floor => false,
+            Role::Reference | Role::Sketch | Role::Floor => false,
         });
         for kind in built {
             table.push(self.row(kind.title(), |race| {

@@ -5,6 +5,7 @@ mod floor;
 pub mod ours;
 mod plain_loop;
 mod quamina;
+mod sketch;
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ pub enum Kind {
     QuaminaOwnRanges,
     ATree,
     ATreeByType,
+    Sketch,
     Skip,
     ToValue,
 }
@@ -40,6 +42,8 @@ pub enum Role {
     Peer,
     /// One instance for each event type, which is found first.
     HelpedPeer,
+    /// A short program that trusts its input.
+    Sketch,
     /// Parses the bytes and matches nothing.
     Floor,
 }
@@ -52,6 +56,7 @@ pub const ALL: &[Kind] = &[
     Kind::QuaminaOwnRanges,
     Kind::ATree,
     Kind::ATreeByType,
+    Kind::Sketch,
     Kind::Skip,
     Kind::ToValue,
 ];
@@ -67,6 +72,7 @@ impl Kind {
             Self::QuaminaOwnRanges => "quamina-own-ranges",
             Self::ATree => "a-tree",
             Self::ATreeByType => "a-tree-by-type",
+            Self::Sketch => "sketch",
             Self::Skip => "skip",
             Self::ToValue => "value",
         }
@@ -82,6 +88,7 @@ impl Kind {
             Self::QuaminaOwnRanges => "`quamina` 0.7 with its own ranges",
             Self::ATree => "`a-tree` 0.6, prefixes and patterns filtered afterwards",
             Self::ATreeByType => "*helped:* `a-tree` 0.6, one instance a type",
+            Self::Sketch => "sketch for these rules, trusts its input",
             Self::Skip => "floor: `serde_json` skips every value (`IgnoredAny`)",
             Self::ToValue => "floor: `serde_json` to `Value`",
         }
@@ -93,6 +100,7 @@ impl Kind {
             Self::Loop => Role::Reference,
             Self::Quamina | Self::QuaminaOwnRanges | Self::ATree => Role::Peer,
             Self::QuaminaByType | Self::ATreeByType => Role::HelpedPeer,
+            Self::Sketch => Role::Sketch,
             Self::Skip | Self::ToValue => Role::Floor,
         }
     }
@@ -110,6 +118,7 @@ impl Kind {
             Self::QuaminaByType => Box::new(quamina::ByType::build(input)?),
             Self::ATree => Box::new(a_tree::Whole::build(input)?),
             Self::ATreeByType => Box::new(a_tree::ByType::build(input)?),
+            Self::Sketch => Box::new(sketch::Sketch::build(input)?),
             Self::Skip => Box::new(floor::Skip),
             Self::ToValue => Box::new(floor::ToValue),
         })

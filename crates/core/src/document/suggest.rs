@@ -103,7 +103,10 @@ pub fn meant(node: &Node, words: &Vocabulary) -> Option<Node> {
     };
     let known = |entry: &Entry| words.get(&entry.key).is_some();
     let meant = |entry: &Entry| {
-        let help = for_key(&entry.key, words).filter(|_| !known(entry))?;
+        if known(entry) {
+            return None;
+        }
+        let help = for_key(&entry.key, words)?;
         let mut names = words.words.iter().map(|word| word.name);
         let name = names.find(|name| help == format!("did you mean `{name}`?"))?;
         node.get(name).is_none().then(|| Entry {
