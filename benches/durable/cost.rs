@@ -1,5 +1,5 @@
 //! Measures what an event costs in processor time, and what the daemon takes in memory, beside other servers and another
-//! build. `FLOWTRIGGER_BEFORE` names a program of an earlier commit; the rounds alternate between all of them.
+//! build. `BENCH_BEFORE` names a program of an earlier commit; the rounds alternate between all of them.
 
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -66,7 +66,7 @@ pub fn serve_bare() {
 
 /// This build, and the one before it if it is named.
 fn builds() -> Vec<(&'static str, PathBuf)> {
-    let before = std::env::var_os("FLOWTRIGGER_BEFORE").map(PathBuf::from);
+    let before = std::env::var_os("BENCH_BEFORE").map(PathBuf::from);
     let own = PathBuf::from(env!("CARGO_BIN_EXE_flowtrigger"));
     let before = before.into_iter().map(|program| ("before", program));
     before.chain([("flowtrigger", own)]).collect()
