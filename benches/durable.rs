@@ -1,9 +1,17 @@
 //! Measures the cost of durability: commits, claims, restarts and requests through HTTP.
-//! Each result is a ratio to a baseline measured in the same minute. `cargo bench` only prints the results.
+//! Each result has a baseline measured in the same minute. `cargo bench` only prints the results.
 
 #![allow(clippy::print_stdout)]
 
+#[path = "shared/processes.rs"]
+#[allow(dead_code, reason = "the other benchmark uses the rest")]
+mod processes;
+
 mod durable {
+    pub mod bare;
+    pub mod cost;
+    pub mod daemon;
+    pub mod senders;
     pub mod server;
     pub mod store;
     pub mod waits;
@@ -16,6 +24,9 @@ fn main() {
         .skip(1)
         .filter(|a| !a.starts_with('-'))
         .collect();
+    if asked.iter().any(|a| a == durable::cost::SERVE_BARE) {
+        return durable::cost::serve_bare();
+    }
     let wants = |part: &str| asked.is_empty() || asked.iter().any(|a| a == part);
     if wants("store") {
         durable::store::commits();
@@ -37,6 +48,12 @@ fn main() {
     }
     if wants("latency") {
         durable::server::latency();
+    }
+    if wants("cost") {
+        durable::cost::events();
+    }
+    if wants("memory") {
+        durable::cost::memory();
     }
     if wants("commands") {
         durable::server::commands();

@@ -1,169 +1,20 @@
 //! Measures a daemon through HTTP on loopback: events with and without a match, latency, and commands.
 //! Senders and baselines share the two cores with it.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::Command;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::bare::bare_server;
+use super::daemon::{Daemon, rule};
+use super::senders::{Bodies, RUN, load, post};
 use super::yardstick::{commits, median, percentile, rate, single};
 
 const ROUNDS: usize = 3;
-const RUN: Duration = Duration::from_secs(4);
-
-/// A daemon process, stopped when dropped.
-struct Daemon {
-    child: Child,
-    address: String,
-    folder: tempfile::TempDir,
-}
-
-impl Daemon {
-    fn start(rule: &str) -> Self {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        fs::create_dir(folder.path().join("rules")).unwrap();
-        fs::write(folder.path().join("rules/rule.yaml"), rule).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_flowtrigger"))
-            .args([
-                "daemon",
-                "--listen",
-                "127.0.0.1:0",
-                "--page",
-                "off",
-                "--log-format",
-                "json",
-            ])
-            .args(["--log", "warn,flowtrigger::engine::daemon=info"])
-            .current_dir(folder.path())
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = lines
-            .by_ref()
-            .find_map(|line| {
-                let line: serde_json::Value = serde_json::from_str(&line.ok()?).ok()?;
-                Some(line["address"].as_str()?.to_owned())
-            })
-            .expect("the daemon listens");
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            child,
-            address,
-            folder,
-        }
-    }
-
-    fn status(&self, field: &str) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-        let kilobytes: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kilobytes / 1_024.0
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn rule(flow: &str) -> String {
-    format!(
-        "name: bench\nevent_source: support\nevent_type: ticket.PriorityChanged\none_at_a_time_per: none\nflow:\n{flow}"
-    )
-}
-
-/// One event, with its number in the fields that form its id.
-fn body(number: usize) -> String {
-    let text = fs::read_to_string("examples/events/zis/priority-changed.json").unwrap();
-    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
-    value["input"]["ticket_event"]["ticket"]["id"] = number.into();
-    value["input"]["ticket_event"]["meta"]["sequence"]["id"] = format!("bench-{number}").into();
-    value.to_string()
-}
-
-/// A template of the body, split at the two positions of the number.
-struct Bodies {
-    parts: Vec<String>,
-}
-
-impl Bodies {
-    fn new() -> Self {
-        let parts = body(987_654_321);
-        Self {
-            parts: parts.split("987654321").map(str::to_owned).collect(),
-        }
-    }
-
-    fn body(&self, number: usize) -> String {
-        self.parts.join(&(1_000_000_000 + number).to_string())
-    }
-}
-
-/// Posts a body and reads the status of the response; keeps the connection open.
-fn post(stream: &mut BufReader<TcpStream>, path: &str, body: &str) -> u16 {
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.get_mut().write_all(request.as_bytes()).unwrap();
-    answer(stream)
-}
-
-fn answer(stream: &mut BufReader<TcpStream>) -> u16 {
-    let (mut status, mut length) = (0, 0);
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line).unwrap();
-        if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
-            status = rest[..3].parse().unwrap();
-        }
-        let lower = line.to_ascii_lowercase();
-        if let Some(rest) = lower.strip_prefix("content-length:") {
-            length = rest.trim().parse().unwrap();
-        }
-        if line == "\r\n" {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).unwrap();
-    status
-}
-
-/// Returns 2xx responses per second for a number of senders.
-fn load(address: &str, path: &'static str, senders: usize, next: &Arc<AtomicUsize>) -> f64 {
-    let (done, bodies) = (Arc::new(AtomicUsize::new(0)), Arc::new(Bodies::new()));
-    let began = Instant::now();
-    let threads: Vec<_> = (0..senders)
-        .map(|_| {
-            let (address, next) = (address.to_owned(), Arc::clone(next));
-            let (done, bodies) = (Arc::clone(&done), Arc::clone(&bodies));
-            std::thread::spawn(move || {
-                let stream = TcpStream::connect(address).unwrap();
-                stream.set_nodelay(true).unwrap();
-                let mut stream = BufReader::new(stream);
-                while began.elapsed() < RUN {
-                    let body = bodies.body(next.fetch_add(1, Ordering::Relaxed));
-                    if (200..300).contains(&post(&mut stream, path, &body)) {
-                        done.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            })
-        })
-        .collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
-    done.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64()
-}
 
 pub fn matched() {
     println!("http: events that match, stored and run to the end, as a ratio to single commits");
@@ -174,7 +25,7 @@ pub fn matched() {
             let yardstick = single(daemon.folder.path());
             let next = Arc::new(AtomicUsize::new(0));
             let before = rate(&yardstick);
-            let measured = load(&daemon.address, "/events/support", senders, &next);
+            let measured = load(&daemon.address, "/events/support", senders, &next).per_second();
             memory = memory.max(daemon.status("VmHWM"));
             let after = rate(&yardstick);
             if std::env::var_os("SHOW").is_some() {
@@ -189,30 +40,6 @@ pub fn matched() {
     }
 }
 
-/// The baseline for unmatched events: the same server library, which only parses and responds.
-fn bare_server() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let parse = |body: axum::body::Bytes| async move {
-                let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
-                std::hint::black_box(&value);
-                "{\"accepted\":true}"
-            };
-            let app = axum::Router::new().route("/events", axum::routing::post(parse));
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            axum::serve(listener, app).await.unwrap();
-        });
-    });
-    address
-}
-
 pub fn unmatched() {
     println!("http: events without a match, as a ratio to a bare server that parses to a Value");
     let bare = bare_server();
@@ -221,10 +48,10 @@ pub fn unmatched() {
         let other = rule("- succeed: told\n").replace("PriorityChanged", "SubjectChanged");
         let daemon = Daemon::start(&other);
         let next = Arc::new(AtomicUsize::new(0));
-        let before = load(&bare, "/events", 16, &next);
-        let measured = load(&daemon.address, "/events/support", 16, &next);
+        let before = load(&bare, "/events", 16, &next).per_second();
+        let measured = load(&daemon.address, "/events/support", 16, &next).per_second();
         memory = memory.max(daemon.status("VmHWM"));
-        measured / ((before + load(&bare, "/events", 16, &next)) / 2.0)
+        measured / ((before + load(&bare, "/events", 16, &next).per_second()) / 2.0)
     });
     let ratio = median(ratios.collect());
     println!("   16 senders  {ratio:.2} times; at most {memory:.0} MB resident");
@@ -289,7 +116,8 @@ pub fn latency() {
     let (next, bodies) = (Arc::new(AtomicUsize::new(50_000)), Bodies::new());
     // Counts requests that were performed, not only accepted events.
     let began = Instant::now();
-    let accepted = load(&daemon.address, "/events/support", 16, &next) * RUN.as_secs_f64();
+    let load = load(&daemon.address, "/events/support", 16, &next);
+    let accepted = load.per_second() * RUN.as_secs_f64();
     wait_until_done(daemon.folder.path(), accepted as usize);
     let capacity = accepted / began.elapsed().as_secs_f64();
     std::thread::sleep(Duration::from_secs(1));
@@ -351,7 +179,7 @@ pub fn commands() {
     }
 }
 
-fn wait_until_done(folder: &Path, count: usize) {
+pub fn wait_until_done(folder: &Path, count: usize) {
     let path = folder.join("data/flowtrigger.db");
     let connection = rusqlite::Connection::open(path).unwrap();
     loop {

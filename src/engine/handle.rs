@@ -17,7 +17,6 @@ use super::runner::dispatcher::{SHARED_POLL, dispatch};
 use super::runner::lease_keeper::keep_lease;
 use super::runner::suspension_keeper::keep_suspensions;
 use super::state::{ActiveRulebook, EnginePhase, EngineState};
-use super::suspensions::Suspensions;
 use super::{EngineError, EngineOptions, LoadedRulebook, Perform, Rulebook};
 use crate::store::awaited::AwaitedSubject;
 use crate::store::{Revision, RunRecord, RunStatus, Store, StoreError, StoreSettings};
@@ -68,7 +67,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             concurrency: ConcurrencyLimits::new(options.concurrency, options.per_host),
             rate_limiter: RateLimiter::default(),
             lease,
-            suspensions: Suspensions::default(),
+            suspensions: Arc::default(),
             metrics: Metrics::default(),
             link_key: LinkKey::default(),
             empty_paths: EmptyPaths::default(),

@@ -30,7 +30,7 @@ pub(in crate::engine) struct EngineState<S, P> {
     pub concurrency: ConcurrencyLimits,
     pub rate_limiter: RateLimiter,
     pub lease: Lease,
-    pub suspensions: Suspensions,
+    pub suspensions: Arc<Suspensions>,
     pub metrics: Metrics,
     pub link_key: LinkKey,
     pub empty_paths: EmptyPaths,

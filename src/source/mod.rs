@@ -29,7 +29,7 @@ use signature::Verifier;
 /// Accepts events. Implemented by the engine.
 pub trait Ingest: Send + Sync + 'static {
     /// The endpoint at a path, if there is one.
-    fn endpoint(&self, path: &str) -> Option<Endpoint>;
+    fn endpoint(&self, path: &str) -> Option<Arc<Endpoint>>;
 
     /// The configured path that a path without an endpoint probably means. For the log, never for the sender.
     fn nearest_path(&self, _path: &str) -> Option<String> {
@@ -137,7 +137,8 @@ pub struct EventDelivery<'a> {
 }
 
 /// The result for one event, or for each element of an array.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum IngestResponse {
     One(AcceptedEvent),
     Many(Vec<AcceptedEvent>),
@@ -228,15 +229,5 @@ impl InvalidBody {
             None => form.to_owned(),
         });
         self
-    }
-}
-
-impl IngestResponse {
-    pub fn to_json(&self) -> Value {
-        let json = match self {
-            IngestResponse::One(accepted) => serde_json::to_value(accepted),
-            IngestResponse::Many(accepted) => serde_json::to_value(accepted),
-        };
-        json.expect("structs of strings and numbers serialize to JSON")
     }
 }

@@ -17,11 +17,11 @@ use crate::store::suspension::{
     ParkedQuery, ParkedRuns, Release, StoredSuspension, SuspensionChange,
 };
 use crate::store::{
-    Advance, AnswerOutcome, AnswerState, AnswerStore, ClaimRequest, ClaimedRun, Committed,
-    Delivery, DeliveryId, DeliveryPart, GivenAnswer, GivenCommand, IncomingEvent, LastTick,
-    Membership, Minute, OutageNotice, RecoveryReport, Revision, RevisionId, RunRecord, RunStatus,
-    SqliteStore, StorageUse, Store, StoreError, StoreLocation, StoreOpenError, StoreSettings,
-    UnmatchedEvent, UntracedRun,
+    Advance, AnswerOutcome, AnswerState, AnswerStore, ClaimRequest, ClaimedRun, ClaimedRuns,
+    Committed, Delivery, DeliveryId, DeliveryPart, EndAtOnce, GivenAnswer, GivenCommand,
+    IncomingEvent, LastTick, Membership, Minute, OutageNotice, RecoveryReport, Revision,
+    RevisionId, RunRecord, RunStatus, SqliteStore, StorageUse, Store, StoreError, StoreLocation,
+    StoreOpenError, StoreSettings, UnmatchedEvent, UntracedRun,
 };
 use flowtrigger_core::event::Event;
 use flowtrigger_core::run::RunId;
@@ -155,6 +155,18 @@ impl Store for AnyStore {
 
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
         each!(self, store => store.claim(request).await)
+    }
+
+    async fn claim_or_end(
+        &self,
+        request: ClaimRequest,
+        end: EndAtOnce,
+    ) -> Result<ClaimedRuns, StoreError> {
+        each!(self, store => store.claim_or_end(request, end).await)
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        each!(self, store => store.sync().await)
     }
 
     async fn advance_all(&self, advances: Vec<Advance>) -> Vec<Result<(), StoreError>> {

@@ -1,7 +1,11 @@
 //! Claims of runs: how many to take, the id of each, and what a worker stores under it.
 
+use std::fmt;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
+use super::{ClaimedRun, StoreError};
 use flowtrigger_core::run::{LogEntry, RunId, RunState};
 
 /// The right to execute a run. No two claims have the same id, also not of the same run, so that a store can reject
@@ -27,4 +31,48 @@ pub struct Advance {
     pub claim: Option<ClaimId>,
     pub entries: Vec<LogEntry>,
     pub state: Option<RunState>,
+}
+
+/// Decides whether a claimed run ends at once, without a worker, and in which state. Called in the transaction of the
+/// claim, possibly several times for a run: it must be fast and have no effect.
+#[derive(Clone)]
+pub struct EndAtOnce(Arc<ImmediateDecision>);
+
+/// Given the time of the claim.
+type ImmediateDecision = dyn Fn(&ClaimedRun, Timestamp) -> Option<RunState> + Send + Sync;
+
+impl EndAtOnce {
+    pub fn new(
+        decide: impl Fn(&ClaimedRun, Timestamp) -> Option<RunState> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(decide))
+    }
+
+    pub fn decide(&self, run: &ClaimedRun, now: Timestamp) -> Option<RunState> {
+        (self.0)(run, now)
+    }
+}
+
+impl fmt::Debug for EndAtOnce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EndAtOnce")
+    }
+}
+
+/// A run that ended in the transaction that claimed it.
+#[derive(Debug, Clone)]
+pub struct EndedRun {
+    pub run: ClaimedRun,
+    pub state: RunState,
+}
+
+/// What one claim took.
+#[derive(Debug)]
+pub struct ClaimedRuns {
+    /// Runs that are running now.
+    pub started: Vec<ClaimedRun>,
+    /// Runs that are over. Their ends are safe once [`Store::sync`](super::Store::sync) has returned.
+    pub ended: Vec<EndedRun>,
+    /// When the next run is due that waits for a time.
+    pub next_due: Result<Option<Timestamp>, StoreError>,
 }

@@ -166,7 +166,7 @@ pub enum UnmatchedEvent {
     Built(Arc<Event>),
     /// As received, without being built. Only for formats that the built-in catalogue can decode.
     Scanned {
-        brief: Box<EventSummary>,
+        brief: Arc<EventSummary>,
         raw: Box<str>,
     },
 }

@@ -50,7 +50,7 @@ use suspension::{ParkedQuery, ParkedRuns, Release, StoredSuspension, SuspensionC
 
 pub use answer::{AnswerOutcome, AnswerState, AnswerStore, GivenAnswer};
 pub use any::AnyStore;
-pub use claim::{Advance, ClaimId, ClaimRequest};
+pub use claim::{Advance, ClaimId, ClaimRequest, ClaimedRuns, EndAtOnce, EndedRun};
 pub use command::{CommandKind, CommandTarget, GivenCommand};
 pub use delivery::{
     DeliveredEvents, Delivery, DeliveryId, DeliveryKind, DeliveryOutcome, DeliveryPart,
@@ -114,6 +114,28 @@ pub trait Store: AnswerStore {
         &self,
         request: ClaimRequest,
     ) -> impl Future<Output = Result<Vec<ClaimedRun>, StoreError>> + Send;
+
+    /// Claims like [`Self::claim`], and ends the runs that need no worker in the same transaction. Both together are at most
+    /// `request.limit`. The default ends none.
+    fn claim_or_end(
+        &self,
+        request: ClaimRequest,
+        _end: EndAtOnce,
+    ) -> impl Future<Output = Result<ClaimedRuns, StoreError>> + Send {
+        async move {
+            Ok(ClaimedRuns {
+                started: self.claim(request).await?,
+                ended: Vec::new(),
+                next_due: self.next_due().await,
+            })
+        }
+    }
+
+    /// Returns once everything that was committed before is as safe as the backend makes it. The default is for stores whose
+    /// commits are that at once.
+    fn sync(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Ok(()) }
+    }
 
     /// For each run, in this order: appends entries to its log and changes its state, if one is given, both or
     /// neither. Each succeeds or fails alone, and the results are in the order of `advances`. One whose claim is not

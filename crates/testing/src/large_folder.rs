@@ -174,7 +174,7 @@ impl Writer {
                 });
             } else {
                 let scanned = UnmatchedEvent::Scanned {
-                    brief: Box::new(EventSummary::from_event(&event)),
+                    brief: Arc::new(EventSummary::from_event(&event)),
                     raw: text.into(),
                 };
                 self.store

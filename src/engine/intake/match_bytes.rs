@@ -20,7 +20,7 @@ use flowtrigger_core::rule::Rule;
 /// An event that was matched in its bytes.
 pub enum ByteMatch {
     /// No rule matches; nothing was decoded.
-    Unmatched(Box<EventSummary>, UnmatchedEvent),
+    Unmatched(Arc<EventSummary>, UnmatchedEvent),
     Matched(MatchedEvent),
 }
 
@@ -121,9 +121,9 @@ impl Rulebook {
             && !evaluation.has_match()
             && !self.config.catalogue.is_extended()
         {
-            let brief = Box::new(evaluation.brief());
+            let brief = Arc::new(evaluation.brief());
             let event = UnmatchedEvent::Scanned {
-                brief: Box::clone(&brief),
+                brief: Arc::clone(&brief),
                 raw: text.into(),
             };
             return ByteMatch::Unmatched(brief, event);

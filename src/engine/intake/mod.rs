@@ -85,7 +85,7 @@ fn read_as(
 }
 
 impl<S: Store, P: Perform> Ingest for Engine<S, P> {
-    fn endpoint(&self, path: &str) -> Option<Endpoint> {
+    fn endpoint(&self, path: &str) -> Option<Arc<Endpoint>> {
         let active = self.shared.active.load();
         active.rulebook.entrances.at(path).cloned()
     }
@@ -201,7 +201,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
                     .await;
                 archived.map_err(rejected)?;
                 self.shared.empty_paths.record(entrance, &brief);
-                return Ok(unmatched(*brief));
+                return Ok(unmatched(&brief));
             }
             Some(ByteMatch::Matched(event)) => {
                 if delivery.values.is_none() && request_values::is_in(&event.event.raw) {
@@ -258,14 +258,14 @@ pub(in crate::engine) fn ingest_error(error: &StoreError) -> IngestError {
     }
 }
 
-fn unmatched(event: EventSummary) -> IngestResponse {
+fn unmatched(event: &EventSummary) -> IngestResponse {
     IngestResponse::One(AcceptedEvent {
         accepted: true,
-        event: event.id,
+        event: event.id.clone(),
         runs: Vec::new(),
         continued: Vec::new(),
         redelivered: false,
-        warnings: event.warnings,
+        warnings: event.warnings.clone(),
     })
 }
 

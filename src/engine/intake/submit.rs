@@ -73,7 +73,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             ByteMatch::Unmatched(brief, event) => {
                 self.archive_unmatched(&active, &brief, event, None).await?;
                 Ok(SubmittedEvent {
-                    event: *brief,
+                    event: EventSummary::clone(&brief),
                     matched: Vec::new(),
                     committed: Committed::default(),
                 })

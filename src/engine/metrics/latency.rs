@@ -4,12 +4,14 @@ use std::fmt::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 
 use super::encode::{family, single};
 use super::histogram::{BucketLimits, DurationHistogram};
+use crate::store::ClaimedRun;
 
 /// From 1 ms to 10 s: senders get a 503 after 3 s.
 const INGEST: BucketLimits = &[
@@ -51,6 +53,12 @@ impl Default for Latencies {
 impl Latencies {
     pub fn observe_ingest(&self, took: Duration) {
         self.0.ingest.observe(took);
+    }
+
+    /// A run was claimed at this time.
+    pub fn observe_queued(&self, run: &ClaimedRun, claimed: Timestamp) {
+        let waited = claimed.duration_since(run.queued);
+        self.observe_queue_wait(waited.try_into().unwrap_or_default());
     }
 
     pub fn observe_queue_wait(&self, waited: Duration) {

@@ -23,7 +23,7 @@ use flowtrigger_core::secret::SecretSource;
 
 /// The endpoints by path. Clones share the secrets.
 #[derive(Clone, Default)]
-pub struct Endpoints(BTreeMap<String, Endpoint>);
+pub struct Endpoints(BTreeMap<String, Arc<Endpoint>>);
 
 /// A secret that is valid but probably not what was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,12 +91,12 @@ impl Endpoints {
                 methods: entrance.methods.clone(),
                 handshake: answerer(entrance, secrets).map(Arc::new),
             };
-            (entrance.path.clone(), endpoint)
+            (entrance.path.clone(), Arc::new(endpoint))
         });
         Self(entrances.collect())
     }
 
-    pub fn at(&self, path: &str) -> Option<&Endpoint> {
+    pub fn at(&self, path: &str) -> Option<&Arc<Endpoint>> {
         self.0.get(path)
     }
 
@@ -129,7 +129,8 @@ impl Endpoints {
 
     /// The endpoint of a source.
     pub fn named(&self, source: &str) -> Option<&Endpoint> {
-        self.0.values().find(|entrance| &*entrance.source == source)
+        let mut entrances = self.0.values().map(|entrance| &**entrance);
+        entrances.find(|entrance| &*entrance.source == source)
     }
 
     pub fn paths(&self) -> Vec<String> {
@@ -137,7 +138,7 @@ impl Endpoints {
     }
 
     pub fn weak_secrets(&self) -> Vec<WeakSecret> {
-        let of = |entrance: &Endpoint| {
+        let of = |entrance: &Arc<Endpoint>| {
             let source = entrance.source.to_string();
             let warnings = entrance
                 .verifier

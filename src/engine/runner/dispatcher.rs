@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
+use super::immediate_end::{end_at_once, report_ends};
 use super::performer::Perform;
 use super::suspended_runs::refresh;
 use super::worker::save::{MAX_SHUTDOWN_ATTEMPTS, advance_one, is_transient};
@@ -17,7 +18,7 @@ use super::worker::work;
 use crate::engine::clock::ClockReading;
 use crate::engine::limits::active_runs::{ActiveRun, WorkerSignal};
 use crate::engine::state::{EnginePhase, EngineState};
-use crate::store::{Advance, ClaimRequest, Store, StoreError};
+use crate::store::{Advance, ClaimRequest, EndAtOnce, Store, StoreError};
 use flowtrigger_core::run::RunState;
 
 /// The longest sleep without a check of the wall clock, which may be set.
@@ -37,6 +38,7 @@ pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<Engine
     let mut dispatcher = Dispatcher {
         wakeups: shared.store.wakeups(),
         clocks: ClockReading::now(shared.clock()),
+        end_at_once: end_at_once(&shared.suspensions),
         shared,
         tasks: JoinSet::new(),
     };
@@ -53,6 +55,8 @@ struct Dispatcher<S, P> {
     wakeups: watch::Receiver<u64>,
     /// The last reading of the clocks.
     clocks: ClockReading,
+    /// Decides which runs need no worker.
+    end_at_once: EndAtOnce,
 }
 
 impl<S: Store, P: Perform> Dispatcher<S, P> {
@@ -73,10 +77,15 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         self.check_clocks().await;
         let now = *phase.borrow_and_update();
         self.wakeups.mark_unchanged();
-        if self.can_start(now) && self.shared.lease.permits(self.shared.clock().elapsed()) {
-            self.claim().await;
-        }
-        let due = self.due().await;
+        let claimed =
+            match self.can_start(now) && self.shared.lease.permits(self.shared.clock().elapsed()) {
+                true => self.claim().await,
+                false => None,
+            };
+        let due = match claimed {
+            Some(next_due) => self.time_until(next_due),
+            None => self.time_until(self.shared.store.next_due().await),
+        };
         if self.is_drained(now, due) {
             return false;
         }
@@ -89,7 +98,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
             () = shared.clock().sleep(sleep_time) => {}
             () = shutdown_deadline(now) => {}
             _ = phase.changed() => {}
-            Some(ended) = self.tasks.join_next_with_id() => self.on_run_finished(ended).await,
+            Some(ended) = self.tasks.join_next_with_id() => self.on_runs_finished(ended).await,
         }
         true
     }
@@ -128,11 +137,12 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         left.is_zero() || (self.tasks.is_empty() && !in_time)
     }
 
-    /// The lock of active runs is held, so that a cancelled run is never between claimed and executing.
-    async fn claim(&mut self) {
+    /// Claims runs, and returns when the next one is due; `None` if no run can be claimed. The lock of active runs is held,
+    /// so that a cancelled run is never between claimed and executing.
+    async fn claim(&mut self) -> Option<Result<Option<Timestamp>, StoreError>> {
         let permits = self.shared.concurrency.free();
         if permits.is_empty() || self.shared.suspensions.is_everything_paused() {
-            return;
+            return None;
         }
         let claim = ClaimRequest {
             limit: permits.len(),
@@ -145,18 +155,27 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         };
         let shared = Arc::clone(&self.shared);
         let mut at_work = shared.active_runs.lock().await;
-        let claimed = match shared.store.claim(claim).await {
+        let end = self.end_at_once.clone();
+        let claimed = match shared.store.claim_or_end(claim, end).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 drop((at_work, permits));
                 error!(%error, "failed to claim runs; trying again");
-                return shared.clock().sleep(STORE_RETRY_DELAY).await;
+                shared.clock().sleep(STORE_RETRY_DELAY).await;
+                return None;
             }
         };
-        for (run, permit) in claimed.into_iter().zip(permits) {
-            let waited = claim.now.duration_since(run.queued);
-            let latencies = shared.metrics.latencies();
-            latencies.observe_queue_wait(waited.try_into().unwrap_or_default());
+        if !claimed.ended.is_empty() {
+            if claimed.ended.len() + claimed.started.len() == claim.limit {
+                // There may be more, and no end of a worker wakes the dispatcher.
+                shared.wake.notify_one();
+            }
+            let shared = Arc::clone(&shared);
+            self.tasks
+                .spawn(async move { report_ends(&shared, claimed.ended, claim.now).await });
+        }
+        for (run, permit) in claimed.started.into_iter().zip(permits) {
+            shared.metrics.latencies().observe_queued(&run, claim.now);
             let active = ActiveRun {
                 run: run.id,
                 claim: run.claim,
@@ -166,11 +185,12 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
             let task = async move { work(&shared, run, permit, receiver).await };
             at_work.add(self.tasks.spawn(task).id(), active, sender);
         }
+        Some(claimed.next_due)
     }
 
     /// The time until the next waiting run is due.
-    async fn due(&self) -> Option<Duration> {
-        let due = self.shared.store.next_due().await.unwrap_or_else(|error| {
+    fn time_until(&self, next_due: Result<Option<Timestamp>, StoreError>) -> Option<Duration> {
+        let due = next_due.unwrap_or_else(|error| {
             error!(%error, "the next run that is due could not be read; trying again");
             None
         })?;
@@ -188,6 +208,14 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         match due.filter(|_| waits) {
             Some(due) => due.clamp(shortest, longest),
             None => longest,
+        }
+    }
+
+    /// Takes the other tasks that have ended meanwhile too, so that one claim follows them all.
+    async fn on_runs_finished(&mut self, first: Result<(Id, ()), JoinError>) {
+        self.on_run_finished(first).await;
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.on_run_finished(ended).await;
         }
     }
 

@@ -2,6 +2,7 @@
 //! its result.
 
 pub mod dispatcher;
+mod immediate_end;
 pub mod lease_keeper;
 pub mod performer;
 pub mod report;

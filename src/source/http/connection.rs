@@ -76,7 +76,8 @@ impl Acceptor {
             };
             let connection = TimedConnection {
                 stream: ClientStream::new(stream, self.tls.as_ref()),
-                deadline: Box::pin(sleep(self.request)),
+                expires: Instant::now() + self.request,
+                timer: Box::pin(sleep(self.request)),
                 phase: ConnectionPhase::Idle,
                 request: self.request,
                 idle: self.idle,
@@ -110,7 +111,10 @@ impl Acceptor {
 /// A connection that fails with a timeout if a request or a response takes too long.
 pub struct TimedConnection {
     stream: ClientStream,
-    deadline: Pin<Box<Sleep>>,
+    /// When the current phase is overdue.
+    expires: Instant,
+    /// Fires at that time or before it: then it is set again. So a request does not set it in most cases.
+    timer: Pin<Box<Sleep>>,
     phase: ConnectionPhase,
     request: Duration,
     idle: Duration,
@@ -143,11 +147,20 @@ impl TimedConnection {
 
     fn start(&mut self, phase: ConnectionPhase, time: Duration) {
         self.phase = phase;
-        self.deadline.as_mut().reset(Instant::now() + time);
+        self.expires = Instant::now() + time;
+        if self.expires < self.timer.deadline() {
+            self.timer.as_mut().reset(self.expires);
+        }
     }
 
     fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
-        self.deadline.as_mut().poll(cx).is_ready()
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if self.expires <= Instant::now() {
+                return true;
+            }
+            self.timer.as_mut().reset(self.expires);
+        }
+        false
     }
 }
 

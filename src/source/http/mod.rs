@@ -124,11 +124,12 @@ fn routes<I: Ingest>(state: Arc<AppState<I>>) -> Router {
 
 async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Request) -> Response {
     let summary = RequestSummary::new(&request, &state.trusted_proxies);
-    let path = request.uri().path().to_owned();
-    let link = answers::token(&path);
+    let uri = request.uri().clone();
+    let path = uri.path();
+    let link = answers::token(path);
     let form = link.map(|_| AnswerForm::of(request.headers()));
     let (request, body_end) = BodyEnd::watch(request);
-    let result = match path.as_str() {
+    let result = match path {
         "/healthz" => healthz(request.method()),
         "/readyz" => readyz(&state, &request),
         "/metrics" if !state.has_metrics_listener => {
@@ -145,10 +146,10 @@ async fn answer<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Reque
         let mut rejected = summary.rejected(&error);
         rejected.source = state
             .ingest
-            .endpoint(&decoded(&path))
-            .map(|endpoint| endpoint.source);
+            .endpoint(&decoded(path))
+            .map(|endpoint| Arc::clone(&endpoint.source));
         if error.is_unknown_path()
-            && let Some(meant) = state.ingest.nearest_path(&decoded(&path))
+            && let Some(meant) = state.ingest.nearest_path(&decoded(path))
         {
             rejected.detail = format!("{}; did you mean `{meant}`?", rejected.detail);
         }

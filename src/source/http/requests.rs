@@ -1,7 +1,9 @@
 //! Describes a request for the case that it is rejected, and names the reason.
 
+use std::net::IpAddr;
+
 use axum::extract::{ConnectInfo, Request};
-use axum::http::header;
+use axum::http::{Method, Uri, header};
 use ipnet::IpNet;
 
 use super::body_form::FormFault;
@@ -14,23 +16,24 @@ use crate::source::{IngestError, InvalidBody, REASONS, RejectedRequest};
 use flowtrigger_core::event::json::parse::without_input;
 use flowtrigger_core::run::answer_link::hide_tokens;
 
-/// A request without its headers and its body.
-pub struct RequestSummary(RejectedRequest);
+/// A request without its headers and its body. It is described only if the request is rejected.
+pub struct RequestSummary {
+    method: Method,
+    uri: Uri,
+    peer: Option<IpAddr>,
+    size: Option<u64>,
+}
 
 impl RequestSummary {
     pub fn new(request: &Request, proxies: &[IpNet]) -> Self {
         let peer = request.extensions().get::<ConnectInfo<Peer>>();
         let length = request.headers().get(header::CONTENT_LENGTH);
-        Self(RejectedRequest {
-            source: None,
-            method: request.method().to_string(),
-            path: hide_tokens(request.uri().path()).into_owned(),
+        Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
             peer: peer.map(|ConnectInfo(peer)| peer.sender(request.headers(), proxies)),
-            reason: "",
-            status: 0,
             size: length.and_then(|value| value.to_str().ok()?.parse().ok()),
-            detail: String::new(),
-        })
+        }
     }
 
     /// The summary of a request that the server itself answered, because it is not HTTP, has a head over the
@@ -70,10 +73,14 @@ impl RequestSummary {
     pub fn rejected(self, error: &HttpError) -> RejectedRequest {
         debug_assert!(REASONS.contains(&code(error)), "{}", code(error));
         RejectedRequest {
+            source: None,
+            method: self.method.to_string(),
+            path: hide_tokens(self.uri.path()).into_owned(),
+            peer: self.peer,
             reason: code(error),
             status: response::status(error).as_u16(),
+            size: self.size,
             detail: describe(error),
-            ..self.0
         }
         .shortened()
     }

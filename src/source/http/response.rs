@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::body_form::FormFault;
@@ -70,7 +71,7 @@ impl HttpError {
 }
 
 pub fn accepted(response: &IngestResponse) -> Response {
-    body(StatusCode::OK, &response.to_json())
+    body(StatusCode::OK, response)
 }
 
 pub fn http_error(http_error: &HttpError) -> Response {
@@ -237,12 +238,18 @@ pub fn plain(status: StatusCode, text: &str) -> Response {
     respond(status, "text/plain; charset=utf-8", format!("{text}\n"))
 }
 
-pub fn body(status: StatusCode, json: &Value) -> Response {
-    respond(status, "application/json", format!("{json}\n"))
+pub fn body(status: StatusCode, json: &impl Serialize) -> Response {
+    let mut text = Vec::with_capacity(SMALL_BODY);
+    serde_json::to_writer(&mut text, json).expect("an answer is JSON");
+    text.push(b'\n');
+    respond(status, "application/json", text)
 }
 
-fn respond(status: StatusCode, media: &'static str, text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
+/// The bytes of most answers.
+const SMALL_BODY: usize = 256;
+
+fn respond(status: StatusCode, media: &'static str, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));

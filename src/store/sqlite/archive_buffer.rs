@@ -1,7 +1,7 @@
 //! The bounded buffer in front of the archive: unmatched events are put into it at once and written to the
 //! database with the next tick. Nothing ever waits for it: an event that does not fit is counted as lost.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use rusqlite::params;
@@ -39,7 +39,7 @@ struct ArchiveBufferInner {
 
 #[derive(Debug)]
 struct BufferedEvent {
-    brief: EventSummary,
+    brief: Arc<EventSummary>,
     received: Timestamp,
     revision: RevisionId,
     body: String,
@@ -54,8 +54,14 @@ impl ArchiveBuffer {
         received: Timestamp,
         delivery: Option<DeliveryPart>,
     ) {
+        if let UnmatchedEvent::Scanned { raw, .. } = event
+            && self.lock().bytes + raw.len() > BUFFER_BYTES
+        {
+            // An event of a flood is not encoded only to be dropped.
+            return self.lost.add(1);
+        }
         let (brief, body) = self.encode(event);
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.lock();
         if inner.bytes + body.len() > BUFFER_BYTES {
             drop(inner);
             return self.lost.add(1);
@@ -75,24 +81,28 @@ impl ArchiveBuffer {
         *self.redact.lock().unwrap_or_else(PoisonError::into_inner) = paths.into();
     }
 
-    fn encode(&self, event: &UnmatchedEvent) -> (EventSummary, String) {
+    fn encode(&self, event: &UnmatchedEvent) -> (Arc<EventSummary>, String) {
         let redact = self.redact.lock().unwrap_or_else(PoisonError::into_inner);
         let redact = Arc::clone(&redact);
         match event {
             UnmatchedEvent::Built(event) => {
                 let redacted = redacted(event, &redact);
                 let event = redacted.as_ref().unwrap_or(event);
-                (EventSummary::from_event(event), encode_event(event))
+                (EventSummary::from_event(event).into(), encode_event(event))
             }
             UnmatchedEvent::Scanned { brief, raw } => {
                 let text = encode_scanned_event(brief, raw);
-                (EventSummary::clone(brief), redact_text(text, &redact))
+                (Arc::clone(brief), redact_text(text, &redact))
             }
         }
     }
 
+    fn lock(&self) -> MutexGuard<'_, ArchiveBufferInner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self) -> Vec<BufferedEvent> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.lock();
         inner.bytes = 0;
         std::mem::take(&mut inner.events)
     }

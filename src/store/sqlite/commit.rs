@@ -283,8 +283,8 @@ impl WriteTransaction<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO runs (event, rule, queue, generation, lane, state, why, gate, error, asks,
-                                   planned, changed, position, depth, cause, actors, due, writes, replay, counterpart, id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+                                   planned, changed, position, depth, cause, actors, due, writes, replay, counterpart, id, ready)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
             )?
             .execute(params![
                 run.event,
@@ -307,12 +307,13 @@ impl WriteTransaction<'_> {
                 run.replay.map(|replay| replay.0 as i64),
                 run.counterpart,
                 id,
+                run.state.holds_lane().then_some(1),
             ])?;
         let id = self.connection.last_insert_rowid();
         self.state
             .count_transition(run.queue, None, run.state.as_str());
-        if run.state.holds_lane() {
-            self.enqueue(id, run.queue, run.lane)?;
+        if run.state.holds_lane() && !self.takes_lane(id, run.queue, run.lane)? {
+            self.set_ready(id, false)?;
         }
         let id = RunId(id as u64);
         self.note_untraced(id, run.state, run.now)?;

@@ -45,6 +45,7 @@ pub(in crate::store) mod traces;
 pub(in crate::store) mod transaction;
 pub mod virtual_time;
 pub(in crate::store) mod waiters;
+mod write_job;
 pub(in crate::store) mod writer;
 pub(in crate::store) mod writer_state;
 
@@ -63,9 +64,9 @@ use crate::store::suspension::{
     ParkedQuery, ParkedRuns, Release, StoredSuspension, SuspensionChange,
 };
 use crate::store::{
-    Advance, ClaimRequest, ClaimedRun, Committed, Delivery, DeliveryId, DeliveryPart, GivenCommand,
-    IncomingEvent, LastTick, Minute, OutageNotice, Revision, RevisionId, RunRecord, RunStatus,
-    StorageUse, Store, StoreError, UnmatchedEvent, UntracedRun,
+    Advance, ClaimRequest, ClaimedRun, ClaimedRuns, Committed, Delivery, DeliveryId, DeliveryPart,
+    EndAtOnce, GivenCommand, IncomingEvent, LastTick, Minute, OutageNotice, Revision, RevisionId,
+    RunRecord, RunStatus, StorageUse, Store, StoreError, UnmatchedEvent, UntracedRun,
 };
 use archive_buffer::ArchiveBuffer;
 use commit::EncodedEvent;
@@ -77,6 +78,7 @@ use flowtrigger_core::run::RunId;
 use flowtrigger_core::run::exchange::RecordedExchange;
 use health::StoreHealth;
 use transaction::WriteTransaction;
+use write_job::WriteJob;
 use writer::{Durability, Writer};
 
 pub use clock::VirtualClock;
@@ -107,15 +109,35 @@ impl Store for SqliteStore {
     async fn commit_all(&self, events: Vec<IncomingEvent>) -> Result<Vec<Committed>, StoreError> {
         let events: Vec<EncodedEvent> = events.into_iter().map(EncodedEvent::new).collect();
         let commit = move |transaction: &mut WriteTransaction<'_>| transaction.commit_all(&events);
-        self.writer
-            .submit_with_timeout(Durability::Synced, commit)
-            .await
+        let job = WriteJob::repeatable(Durability::Synced, commit);
+        self.writer.submit_with_timeout(job).await
     }
 
     /// Buffered is enough: a power failure that loses a claim also ends the claimed runs.
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
-        let claim = move |transaction: &mut WriteTransaction<'_>| transaction.claim(request);
-        self.writer.submit(Durability::Buffered, claim).await
+        let claim = move |transaction: &mut WriteTransaction<'_>| transaction.claim(request, None);
+        let claimed = self.writer.submit_repeatable(Durability::Buffered, claim);
+        Ok(claimed.await?.started)
+    }
+
+    /// Buffered is enough here too: [`Self::sync`] syncs the ends of runs.
+    async fn claim_or_end(
+        &self,
+        request: ClaimRequest,
+        end: EndAtOnce,
+    ) -> Result<ClaimedRuns, StoreError> {
+        let claim =
+            move |transaction: &mut WriteTransaction<'_>| transaction.claim(request, Some(&end));
+        self.writer
+            .submit_repeatable(Durability::Buffered, claim)
+            .await
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        let sync = |transaction: &mut WriteTransaction<'_>| transaction.sync_earlier();
+        self.writer
+            .submit_repeatable(Durability::Synced, sync)
+            .await
     }
 
     /// Each is a job of its own, and the writer takes those that wait together in one commit.
@@ -125,7 +147,7 @@ impl Store for SqliteStore {
                 let now = transaction.now();
                 transaction.advance(&advance, now)
             };
-            self.writer.submit(Durability::Synced, job)
+            self.writer.submit_repeatable(Durability::Synced, job)
         });
         join_all(jobs).await
     }
@@ -361,9 +383,8 @@ impl Store for SqliteStore {
             transaction.write_exchanges()?;
             transaction.write_deliveries()
         };
-        self.writer
-            .submit_with_timeout(Durability::Synced, write)
-            .await
+        let job = WriteJob::single(Durability::Synced, write);
+        self.writer.submit_with_timeout(job).await
     }
 
     async fn probe(&self) {

@@ -187,13 +187,28 @@ impl<'c> WriteTransaction<'c> {
         self.write_exchanges()?;
         self.write_deliveries()?;
         self.run_maintenance()?;
-        let is_due = self.state.unsynced || self.state.health.is_failed();
-        if is_due && self.state.location != Location::Memory {
-            // The commit of any change also syncs the commits before it, and shows that the disk takes changes.
-            self.connection.execute(
-                "INSERT INTO facts VALUES ('clock', ?1) ON CONFLICT DO UPDATE SET value = ?1",
-                [codec::micros(self.now())],
-            )?;
+        match self.state.health.is_failed() {
+            true => self.write_clock(),
+            false => self.sync_earlier(),
+        }
+    }
+
+    /// Syncs the commits before this one that were only buffered, if this one is synced.
+    pub fn sync_earlier(&mut self) -> Result<(), StoreError> {
+        match self.state.unsynced {
+            true => self.write_clock(),
+            false => Ok(()),
+        }
+    }
+
+    /// The commit of any change also syncs the commits before it, and shows that the disk takes changes.
+    fn write_clock(&mut self) -> Result<(), StoreError> {
+        if self.state.location != Location::Memory {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO facts VALUES ('clock', ?1) ON CONFLICT DO UPDATE SET value = ?1",
+                )?
+                .execute([codec::micros(self.now())])?;
         }
         Ok(())
     }

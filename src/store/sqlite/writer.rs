@@ -1,6 +1,6 @@
-//! The writer thread: takes the jobs that are waiting together, executes each in its own savepoint, commits
-//! once and replies then. No job is answered before the commit that covers its answer has returned. A failed
-//! fsync ends the process, because the state of the disk is unknown then.
+//! The writer thread: takes the jobs that are waiting together, commits them once and answers then. No job is answered
+//! before the commit that covers its answer has returned, and a job that fails does not affect the others. A failed fsync
+//! ends the process, because the state of the disk is unknown then.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ffi};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::commits::Commits;
 use super::damage::is_damage;
@@ -17,6 +17,7 @@ use super::fatal::{self, EndOnPanic};
 use super::file_identity::FileIdentity;
 use super::job_outcome::JobOutcome;
 use super::transaction::WriteTransaction;
+use super::write_job::{JobAnswer, WriteJob, stopped};
 use super::writer_state::{BufferedRows, WriterState};
 use crate::store::StoreError;
 
@@ -39,27 +40,11 @@ pub enum Durability {
     Synced,
 }
 
-type Work = Box<dyn FnOnce(&mut WriteTransaction<'_>) -> JobResult + Send>;
-/// Answers the caller once it is known whether the commit succeeded.
-type JobReply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-
-struct JobResult {
-    outcome: JobOutcome,
-    /// Why it failed.
-    failure: Option<String>,
-    reply: JobReply,
-}
-
-struct Job {
-    durability: Durability,
-    work: Work,
-}
-
 /// Submits jobs to the thread. When it is dropped, the thread ends and leaves the file checkpointed.
 #[derive(Debug)]
 pub struct Writer {
     /// `None` only while it is dropped.
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<mpsc::Sender<WriteJob>>,
     thread: Option<JoinHandle<()>>,
     pub commits: Arc<Commits>,
 }
@@ -71,12 +56,6 @@ impl Drop for Writer {
             // The thread itself reports a panic.
             drop(thread.join());
         }
-    }
-}
-
-impl std::fmt::Debug for Job {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Job({:?})", self.durability)
     }
 }
 
@@ -94,6 +73,7 @@ impl Writer {
             connection,
             state,
             commits: Arc::clone(&commits),
+            set_durability: None,
         };
         tick(jobs.downgrade());
         let thread = std::thread::spawn(move || {
@@ -113,7 +93,7 @@ impl Writer {
         self.commits.progress.check(free)
     }
 
-    fn jobs(&self) -> Result<&mpsc::Sender<Job>, StoreError> {
+    fn jobs(&self) -> Result<&mpsc::Sender<WriteJob>, StoreError> {
         self.jobs.as_ref().ok_or_else(stopped)
     }
 
@@ -123,7 +103,19 @@ impl Writer {
         durability: Durability,
         work: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (job, answer) = job(durability, work);
+        self.send(WriteJob::single(durability, work)).await
+    }
+
+    /// [`Self::submit`] for work that can be executed again: a batch of such jobs needs no savepoints.
+    pub async fn submit_repeatable<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        work: impl Fn(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.send(WriteJob::repeatable(durability, work)).await
+    }
+
+    async fn send<T>(&self, (job, answer): (WriteJob, JobAnswer<T>)) -> Result<T, StoreError> {
         self.jobs()?.send(job).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
@@ -131,10 +123,8 @@ impl Writer {
     /// Fails with [`StoreError::Busy`] if the queue stays full.
     pub async fn submit_with_timeout<T: Send + 'static>(
         &self,
-        durability: Durability,
-        work: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        (job, answer): (WriteJob, JobAnswer<T>),
     ) -> Result<T, StoreError> {
-        let (job, answer) = job(durability, work);
         let sent = tokio::time::timeout(SUBMIT_TIMEOUT, self.jobs()?.send(job)).await;
         self.commits.progress.note_submission(&sent);
         sent.map_err(|_| StoreError::Busy)?.map_err(|_| stopped())?;
@@ -143,12 +133,12 @@ impl Writer {
 }
 
 /// Submits the periodic work until the writer is dropped.
-fn tick(jobs: mpsc::WeakSender<Job>) {
+fn tick(jobs: mpsc::WeakSender<WriteJob>) {
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(TICK);
             let Some(jobs) = jobs.upgrade() else { return };
-            let (job, _) = job(
+            let (job, _) = WriteJob::single(
                 Durability::Synced,
                 |transaction: &mut WriteTransaction<'_>| {
                     transaction.tick().inspect_err(|error| {
@@ -162,33 +152,10 @@ fn tick(jobs: mpsc::WeakSender<Job>) {
     });
 }
 
-fn job<T: Send + 'static>(
-    durability: Durability,
-    work: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
-) -> (Job, oneshot::Receiver<Result<T, StoreError>>) {
-    let (sender, answer) = oneshot::channel();
-    let work: Work = Box::new(move |transaction| {
-        let result = work(transaction);
-        JobResult {
-            outcome: JobOutcome::of(&result),
-            failure: result.as_ref().err().map(ToString::to_string),
-            reply: Box::new(move |committed| {
-                // The caller may have stopped waiting; the change is kept all the same.
-                drop(sender.send(committed.and(result)));
-            }),
-        }
-    });
-    (Job { durability, work }, answer)
-}
-
 /// The strictest durability that a job of the batch asks for.
-fn durability_of(batch: &[Job]) -> Durability {
+fn durability_of(batch: &[WriteJob]) -> Durability {
     let expected = batch.iter().map(|job| job.durability).max();
     expected.unwrap_or(Durability::Buffered)
-}
-
-fn stopped() -> StoreError {
-    StoreError::Broken("the store has stopped; see the log".into())
 }
 
 const WRITE_FAILED: &str = "the disk rejected a write";
@@ -198,16 +165,26 @@ enum BufferResult {
     Lost,
 }
 
+/// What became of jobs that were executed without savepoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BatchResult {
+    Committed,
+    /// One failed: nothing is kept.
+    RolledBack,
+}
+
 struct WriterThread {
     connection: Connection,
     /// `None` in memory.
     identity: Option<FileIdentity>,
     state: WriterState,
     commits: Arc<Commits>,
+    /// The durability that the connection is set to; `None` before the first commit.
+    set_durability: Option<Durability>,
 }
 
 impl WriterThread {
-    fn run(mut self, mut inbox: mpsc::Receiver<Job>) {
+    fn run(mut self, mut inbox: mpsc::Receiver<WriteJob>) {
         while let Some(first) = inbox.blocking_recv() {
             let mut batch = vec![first];
             while batch.len() < MAX_BATCH
@@ -232,20 +209,14 @@ impl WriterThread {
         Ok(())
     }
 
-    fn commit(&mut self, batch: Vec<Job>) {
+    fn commit(&mut self, mut batch: Vec<WriteJob>) {
         let began = Instant::now();
         let commits = Arc::clone(&self.commits);
         let _in_progress = commits.progress.begin();
         let (count, durability) = (batch.len(), durability_of(&batch));
         let changes = self.connection.total_changes();
-        let mut replies = Vec::with_capacity(batch.len());
-        let done = self.begin(durability).and_then(|()| {
-            for job in batch {
-                replies.push(self.execute(job)?);
-            }
-            self.statement("COMMIT")
-        });
-        let result = done.map_err(|error| self.roll_back(&error));
+        let result = self.execute(&mut batch, durability);
+        let result = result.map_err(|error| self.roll_back(&error));
         self.end_if_lost();
         self.count_buffered(match result {
             Ok(()) => BufferResult::Written,
@@ -259,21 +230,60 @@ impl WriterThread {
             }
             self.commits.count(count, began.elapsed());
         }
-        for reply in replies {
-            reply(result.clone());
+        for job in batch {
+            job.answer(result.clone());
         }
     }
 
-    fn begin(&self, durability: Durability) -> rusqlite::Result<()> {
-        match (&self.state.location, durability) {
-            (Location::Memory, _) => self.statement("BEGIN"),
-            (Location::File(_), Durability::Buffered) => self
-                .connection
-                .execute_batch("PRAGMA synchronous = NORMAL; BEGIN"),
-            (Location::File(_), Durability::Synced) => self
-                .connection
-                .execute_batch("PRAGMA synchronous = FULL; BEGIN"),
+    /// Executes the jobs in one transaction, and commits it.
+    fn execute(&mut self, batch: &mut [WriteJob], durability: Durability) -> rusqlite::Result<()> {
+        if batch.iter().all(WriteJob::is_repeatable)
+            && self.execute_together(batch, durability)? == BatchResult::Committed
+        {
+            return Ok(());
         }
+        self.begin(durability)?;
+        for job in batch {
+            self.execute_apart(job)?;
+        }
+        self.statement("COMMIT")
+    }
+
+    /// Executes jobs without savepoints, in which SQLite copies each page that a job changes. If one fails, none is kept.
+    fn execute_together(
+        &mut self,
+        batch: &mut [WriteJob],
+        durability: Durability,
+    ) -> rusqlite::Result<BatchResult> {
+        self.begin(durability)?;
+        for job in batch {
+            let mut transaction = WriteTransaction::new(&self.connection, &mut self.state);
+            match job.execute(&mut transaction) {
+                JobOutcome::Done => {}
+                JobOutcome::Damaged => fatal::damaged(&self.state.location),
+                JobOutcome::Failed => {
+                    if !self.connection.is_autocommit() {
+                        self.connection.execute_batch("ROLLBACK")?;
+                    }
+                    self.state.claims.undo_to(0);
+                    self.state.reload(&self.connection)?;
+                    return Ok(BatchResult::RolledBack);
+                }
+            }
+        }
+        self.statement("COMMIT")?;
+        Ok(BatchResult::Committed)
+    }
+
+    fn begin(&mut self, durability: Durability) -> rusqlite::Result<()> {
+        if self.state.location != Location::Memory && self.set_durability != Some(durability) {
+            self.connection.execute_batch(match durability {
+                Durability::Buffered => "PRAGMA synchronous = NORMAL",
+                Durability::Synced => "PRAGMA synchronous = FULL",
+            })?;
+            self.set_durability = Some(durability);
+        }
+        self.statement("BEGIN")
     }
 
     /// A statement of every batch or job: compiled once.
@@ -282,22 +292,20 @@ impl WriterThread {
     }
 
     /// Executes one job in its own savepoint, so that its failure does not affect the others.
-    fn execute(&mut self, job: Job) -> rusqlite::Result<JobReply> {
+    fn execute_apart(&mut self, job: &mut WriteJob) -> rusqlite::Result<()> {
         self.statement("SAVEPOINT job")?;
         let before = self.state.buffered;
         let claims = self.state.claims.changes();
         let mut transaction = WriteTransaction::new(&self.connection, &mut self.state);
-        let result = (job.work)(&mut transaction);
-        let failure = result.failure.as_deref().unwrap_or(WRITE_FAILED);
-        match result.outcome {
+        let outcome = job.execute(&mut transaction);
+        let failure = job.failure().map(ToString::to_string);
+        let failure = failure.as_deref().unwrap_or(WRITE_FAILED);
+        match outcome {
             JobOutcome::Failed => {
                 self.state.health.fail(failure, Instant::now());
             }
             JobOutcome::Damaged => fatal::damaged(&self.state.location),
-            JobOutcome::Done => {
-                self.statement("RELEASE job")?;
-                return Ok(result.reply);
-            }
+            JobOutcome::Done => return self.statement("RELEASE job"),
         }
         if self.connection.is_autocommit() {
             // The failure rolled the whole transaction back: no job of this batch is kept.
@@ -310,8 +318,7 @@ impl WriterThread {
             .execute_batch("ROLLBACK TO job; RELEASE job")?;
         self.state.lose_buffered_since(before);
         self.state.claims.undo_to(claims);
-        self.state.reload(&self.connection)?;
-        Ok(result.reply)
+        self.state.reload(&self.connection)
     }
 
     /// Updates the numbers of the buffers once it is known whether their rows were committed.

@@ -140,7 +140,7 @@ pub fn check(name: &str, sources: &Crate, base: &[&str], order: &[Layer]) -> Vec
     breaches
 }
 
-/// Checks that the root package's `main.rs` uses `cli` alone, and that `lib.rs` only declares modules.
+/// Checks that the root package's `main.rs` uses `cli` and the allocator alone, and that `lib.rs` only declares modules.
 pub fn check_roots(sources: &Crate) -> Vec<Breach> {
     let resolver = Resolver::new(sources);
     let mut breaches = Vec::new();
@@ -149,6 +149,7 @@ pub fn check_roots(sources: &Crate) -> Vec<Breach> {
             let is_cli = |module: &[String]| module.first().is_some_and(|first| first == "cli");
             let is_fine = match &reference.target {
                 Target::Own(module, _) => source.file_name() == "main.rs" && is_cli(module),
+                Target::Crate(path) if path[0] == "mimalloc" => source.file_name() == "main.rs",
                 Target::Crate(path) => path[0] == "std" || path[0] == "flowtrigger_core",
             };
             if !is_fine {

@@ -136,7 +136,7 @@ fn the_roots_of_the_program_only_start_it() {
         ])
     };
     let fine = files(
-        "use std::process::ExitCode; fn main() { flowtrigger::cli::main() }",
+        "use std::process::ExitCode; static A: mimalloc::MiMalloc = mimalloc::MiMalloc; fn main() { flowtrigger::cli::main() }",
         "pub mod cli;",
     );
     assert_eq!(keys(order::check_roots(&fine)), Vec::<String>::new());

@@ -291,7 +291,7 @@ impl Store for Durable {
     ) {
         let id = match event {
             UnmatchedEvent::Built(event) => event.id.clone(),
-            UnmatchedEvent::Scanned { brief, .. } => brief.id,
+            UnmatchedEvent::Scanned { brief, .. } => brief.id.clone(),
         };
         let filed = (id, revision);
         self.0.archived.lock().unwrap().push(filed);

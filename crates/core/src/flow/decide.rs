@@ -159,6 +159,10 @@ fn pending(tasks: Vec<StepCall>, waits: &[Timer]) -> Decision {
 /// The log entry that a worker adds when it claims a run: what the run waited for is over, whatever the
 /// clock says now.
 pub fn claimed_entry(flow: &Flow, subject: &RunInput<'_>, log: &[LogEntry]) -> LogEntry {
+    if log.is_empty() {
+        // A wait or a retry begins with an entry.
+        return LogEntry::Claimed { over: None };
+    }
     let over = match decide(flow, subject, log, Timestamp::MIN) {
         Decision::Retry { until } | Decision::Wait { until } => Some(until),
         // What decides such a step is in the log.

@@ -18,6 +18,9 @@ use crate::language::template::{RenderError, Template};
 use crate::path::scope::Scope;
 use crate::run::step_retry::StepRetry;
 
+/// The steps of a flow that ends at once. They are evaluated in the transaction of a claim, which other runs wait for.
+const MAX_IMMEDIATE_STEPS: usize = 8;
+
 /// A flow starts with its first step.
 #[derive(Debug, Clone, Default)]
 pub struct Flow {
@@ -89,6 +92,14 @@ impl Flow {
         self.bundle.is_some()
     }
 
+    /// Whether it ends without a call, a wait or a log entry, whatever the event: it has only a few guards before its
+    /// end. Nothing but conditions is evaluated for it, as for the match of the rule.
+    pub fn ends_at_once(&self) -> bool {
+        self.steps.len() <= MAX_IMMEDIATE_STEPS
+            && self.catch.is_none()
+            && self.steps.iter().all(Step::is_immediate)
+    }
+
     /// All steps in it and in nested flows, each before the steps nested in it.
     pub fn all_steps(&self) -> Vec<&Step> {
         let own = self.steps.iter().flat_map(|step| {
@@ -139,6 +150,26 @@ impl Step {
     /// Whether it waits for the answer of a person.
     pub fn asks(&self) -> bool {
         self.action.wait_for().and_then(WaitFor::answer).is_some()
+    }
+
+    /// Whether it only evaluates a condition, or ends the flow.
+    fn is_immediate(&self) -> bool {
+        let is_plain = match &self.action {
+            Action::When(_) => true,
+            Action::Succeed(message) => {
+                let message = message.as_ref();
+                message.is_none_or(|message| message.constant().is_some())
+            }
+            Action::Call(_)
+            | Action::Set(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::WaitFor(_)
+            | Action::Flow(_)
+            | Action::Fail(_) => false,
+        };
+        is_plain && self.data.is_none()
     }
 
     /// The call that it makes; None of a step that makes none.

@@ -6,7 +6,7 @@ use tracing::{error, info, warn};
 use super::Worker;
 use super::in_flight::HeldCommand;
 use crate::engine::limits::active_runs::WorkerSignal;
-use crate::store::{Store, StoreError};
+use crate::store::{ClaimedRun, Store, StoreError};
 use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_core::run::{Attempt, RunState};
 
@@ -24,35 +24,6 @@ impl<S: Store, P> Worker<'_, S, P> {
             Err(CallFailure { message, .. }) => {
                 let (outcome, error) = ("failed", message.as_str());
                 warn!(run, rule, step, number, took_ms, outcome, error, "attempt");
-            }
-        }
-    }
-
-    pub(super) fn log_state(&self, state: &RunState) {
-        let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
-        let (event, word) = (self.run.event.id.as_str(), state.as_str());
-        match state {
-            RunState::Dead { why } => error!(run, rule, event, state = word, why, "run"),
-            RunState::Retrying { until }
-            | RunState::Waiting { until }
-            | RunState::Awaiting { until, .. }
-            | RunState::Debouncing { until } => {
-                info!(run, rule, event, state = word, %until, "run")
-            }
-            RunState::Limited { until, why } => {
-                info!(run, rule, event, state = word, why, %until, "run")
-            }
-            RunState::Parked { why, .. } => info!(run, rule, event, state = word, why, "run"),
-            RunState::Held { why } | RunState::Suppressed { why, .. } => {
-                warn!(run, rule, event, state = word, why, "run");
-            }
-            RunState::Skipped { why } => info!(run, rule, event, state = word, why, "run"),
-            RunState::Queued
-            | RunState::Running
-            | RunState::Done
-            | RunState::Shadow
-            | RunState::Cancelled => {
-                info!(run, rule, event, state = word, "run")
             }
         }
     }
@@ -107,5 +78,35 @@ impl<S: Store, P> Worker<'_, S, P> {
             run, rule, lines, %error,
             "failed to store the run's last log entries: its last step may run again, with the same idempotency key"
         );
+    }
+}
+
+/// Logs the state that a run has got.
+pub(in crate::engine::runner) fn log_state(run: &ClaimedRun, state: &RunState) {
+    let (event, word) = (run.event.id.as_str(), state.as_str());
+    let (run, rule) = (run.id.0, run.rule.name.as_str());
+    match state {
+        RunState::Dead { why } => error!(run, rule, event, state = word, why, "run"),
+        RunState::Retrying { until }
+        | RunState::Waiting { until }
+        | RunState::Awaiting { until, .. }
+        | RunState::Debouncing { until } => {
+            info!(run, rule, event, state = word, %until, "run")
+        }
+        RunState::Limited { until, why } => {
+            info!(run, rule, event, state = word, why, %until, "run")
+        }
+        RunState::Parked { why, .. } => info!(run, rule, event, state = word, why, "run"),
+        RunState::Held { why } | RunState::Suppressed { why, .. } => {
+            warn!(run, rule, event, state = word, why, "run");
+        }
+        RunState::Skipped { why } => info!(run, rule, event, state = word, why, "run"),
+        RunState::Queued
+        | RunState::Running
+        | RunState::Done
+        | RunState::Shadow
+        | RunState::Cancelled => {
+            info!(run, rule, event, state = word, "run")
+        }
     }
 }

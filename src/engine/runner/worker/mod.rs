@@ -4,7 +4,7 @@
 mod exchanges;
 mod in_flight;
 mod integration_settings;
-mod log;
+pub(super) mod log;
 pub(in crate::engine) mod save;
 mod trace_parent;
 
@@ -29,6 +29,7 @@ use flowtrigger_core::run::exchange::RecordedExchange;
 use flowtrigger_core::run::{LogEntry, RunState};
 use flowtrigger_core::suspension::SuspensionTarget;
 use in_flight::InFlight;
+use log::log_state;
 
 /// How long a run is parked if too many runs wait for its host.
 const REQUEUE_DELAY: SignedDuration = SignedDuration::from_secs(1);
@@ -181,9 +182,9 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     /// Stores the state in which the run stays, or waits.
     async fn end(&mut self, state: RunState) -> Result<(), WorkerExit> {
         self.save(Some(state.clone())).await?;
-        self.log_state(&state);
+        log_state(&self.run, &state);
         if state.is_final() {
-            self.count_end(&state);
+            count_end(self.shared, &self.run, &state);
         }
         Ok(())
     }
@@ -204,15 +205,6 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             &self.run.log,
             self.shared.now(),
         )
-    }
-
-    fn count_end(&self, state: &RunState) {
-        let took = self.shared.now().duration_since(self.run.planned);
-        let (metrics, state) = (&self.shared.metrics, state.as_str());
-        metrics.rules().count_ended(&self.run.rule.name, state);
-        metrics
-            .latencies()
-            .observe_run(state, took.try_into().unwrap_or_default());
     }
 
     fn record(&mut self, line: LogEntry) {
@@ -272,6 +264,20 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             (Ok(()) | Err(_), _) => {}
         }
     }
+}
+
+/// Counts the end of a run in the metrics.
+pub(super) fn count_end<S: Store, P>(
+    shared: &EngineState<S, P>,
+    run: &ClaimedRun,
+    state: &RunState,
+) {
+    let took = shared.now().duration_since(run.planned);
+    let (metrics, state) = (&shared.metrics, state.as_str());
+    metrics.rules().count_ended(&run.rule.name, state);
+    metrics
+        .latencies()
+        .observe_run(state, took.try_into().unwrap_or_default());
 }
 
 /// Waits for a signal other than `Continue`.

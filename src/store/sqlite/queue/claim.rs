@@ -7,7 +7,9 @@ use rusqlite::{OptionalExtension, params};
 use crate::store::sqlite::codec::load_error::RowLoadError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;
-use crate::store::{ClaimId, ClaimRequest, ClaimedRun, StoreError};
+use crate::store::{
+    ClaimId, ClaimRequest, ClaimedRun, ClaimedRuns, EndAtOnce, EndedRun, StoreError,
+};
 use flowtrigger_core::run::{RunId, RunState};
 
 /// Due runs that one claim queues, so that many that are due together delay others only a little.
@@ -16,21 +18,47 @@ const MAX_WOKEN: i64 = 1_000;
 /// Position and id of the runs that are due.
 pub const DUE: &str = "SELECT position, id FROM runs WHERE due <= ?1 ORDER BY due LIMIT ?2";
 
+/// What became of a run that was to be claimed.
+enum TakenRun {
+    Started(ClaimedRun),
+    Ended(EndedRun),
+    Held,
+}
+
+#[derive(Default)]
+struct TakenRuns {
+    started: Vec<ClaimedRun>,
+    ended: Vec<EndedRun>,
+}
+
+impl TakenRuns {
+    fn len(&self) -> usize {
+        self.started.len() + self.ended.len()
+    }
+}
+
 impl WriteTransaction<'_> {
     /// Adds a run to its queue: as the owner of its lane if the lane is free, behind it otherwise.
     pub fn enqueue(&self, run: i64, queue: i64, lane: Option<&str>) -> Result<(), StoreError> {
-        let ready = match lane {
-            None => true,
-            Some(lane) => {
-                self.connection
-                    .prepare_cached(
-                        "INSERT INTO lanes (queue, value, owner) VALUES (?1, ?2, ?3)
-                         ON CONFLICT DO NOTHING",
-                    )?
-                    .execute(params![queue, lane, run])?
-                    > 0
-            }
-        };
+        let ready = self.takes_lane(run, queue, lane)?;
+        self.set_ready(run, ready)
+    }
+
+    /// Makes a run the owner of its lane, if the lane is free. A run without a lane needs none.
+    pub fn takes_lane(&self, run: i64, queue: i64, lane: Option<&str>) -> Result<bool, StoreError> {
+        let Some(lane) = lane else { return Ok(true) };
+        let taken = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO lanes (queue, value, owner) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![queue, lane, run])?;
+        Ok(taken > 0)
+    }
+
+    /// Sets whether a run of the queue can be claimed, or is behind another one of its lane.
+    pub fn set_ready(&self, run: i64, ready: bool) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE runs SET ready = ?2 WHERE id = ?1")?
             .execute(params![run, ready])?;
@@ -68,22 +96,40 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    pub fn claim(&mut self, claim: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
+    /// Claims the runs whose turn it is. With `end`, ends those that need no worker; never a suspect.
+    pub fn claim(
+        &mut self,
+        claim: ClaimRequest,
+        end: Option<&EndAtOnce>,
+    ) -> Result<ClaimedRuns, StoreError> {
         self.wake(claim.now)?;
+        let mut claims = TakenRuns::default();
         if self.state.suspects > 0 {
-            let suspect = self.claim_suspect(claim.now)?;
-            if self.state.suspects > 0 {
-                return Ok(suspect);
-            }
+            claims.started = self.claim_suspect(claim.now)?;
         }
-        self.claim_ready(claim)
+        if self.state.suspects == 0 {
+            claims = self.take_ready(claim, end)?;
+        }
+        Ok(ClaimedRuns {
+            started: claims.started,
+            ended: claims.ended,
+            next_due: self.next_due(),
+        })
     }
 
     /// Claims ready runs, the rules in turn.
     pub fn claim_ready(&mut self, claim: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
-        let mut claimed = Vec::new();
+        Ok(self.take_ready(claim, None)?.started)
+    }
+
+    fn take_ready(
+        &mut self,
+        claim: ClaimRequest,
+        end: Option<&EndAtOnce>,
+    ) -> Result<TakenRuns, StoreError> {
+        let mut taken = TakenRuns::default();
         let (mut first_full, mut wrapped) = (None, false);
-        while claimed.len() < claim.limit {
+        while taken.len() < claim.limit {
             let Some((run, queue)) = self.next_ready(self.state.last_served)? else {
                 if wrapped || self.state.last_served == 0 {
                     break;
@@ -94,7 +140,11 @@ impl WriteTransaction<'_> {
             self.state.last_served = queue;
             let running = self.state.running.get(&queue).copied().unwrap_or_default();
             if running < claim.per_rule as i64 {
-                claimed.extend(self.start(run, claim.now)?);
+                match self.take(run, claim.now, end)? {
+                    TakenRun::Started(run) => taken.started.push(run),
+                    TakenRun::Ended(run) => taken.ended.push(run),
+                    TakenRun::Held => {}
+                }
                 (first_full, wrapped) = (None, false);
             } else if first_full == Some(queue) {
                 // Every rule with ready runs is at its limit.
@@ -103,7 +153,7 @@ impl WriteTransaction<'_> {
                 first_full = first_full.or(Some(queue));
             }
         }
-        Ok(claimed)
+        Ok(taken)
     }
 
     /// The oldest ready run of the first queue after the given one.
@@ -174,7 +224,7 @@ impl WriteTransaction<'_> {
         }
         // A suspect that cannot be loaded is held; the next one is tried.
         while let Some(run) = self.next_suspect()? {
-            if let Some(claimed) = self.start(run, now)? {
+            if let TakenRun::Started(claimed) = self.take(run, now, None)? {
                 return Ok(vec![claimed]);
             }
         }
@@ -190,30 +240,47 @@ impl WriteTransaction<'_> {
             .optional()?)
     }
 
-    /// Makes a run running. `None` if it cannot be loaded: it is held, and the others continue.
-    fn start(&mut self, run: i64, now: Timestamp) -> Result<Option<ClaimedRun>, StoreError> {
+    /// Makes a run running, or ends it. One that cannot be loaded is held, and the others continue.
+    fn take(
+        &mut self,
+        run: i64,
+        now: Timestamp,
+        end: Option<&EndAtOnce>,
+    ) -> Result<TakenRun, StoreError> {
         self.log_inbox(run)?;
-        match self.load(run) {
-            Ok(mut claimed) => {
-                let queue = self.queue(&claimed.rule.name)?;
-                self.connection
-                    .prepare_cached(
-                        "UPDATE runs SET state = 'running', ready = NULL, changed = ?2 WHERE id = ?1",
-                    )?
-                    .execute(params![run, micros(now)])?;
-                self.state
-                    .count_transition(queue, Some("queued"), "running");
-                claimed.claim = self.state.claims.start(claimed.id);
-                Ok(Some(claimed))
-            }
-            Err(RowLoadError::Unavailable(error)) => Err(error.into()),
+        let claimed = match self.load(run) {
+            Ok(claimed) => claimed,
+            Err(RowLoadError::Unavailable(error)) => return Err(error.into()),
             Err(RowLoadError::Corrupt(error)) => {
                 tracing::error!(run, %error, "run held");
                 let why = error.to_string();
                 self.transition(RunId(run as u64), &RunState::Held { why }, now)?;
-                Ok(None)
+                return Ok(TakenRun::Held);
             }
+        };
+        match end.and_then(|end| end.decide(&claimed, now)) {
+            Some(state) => {
+                self.transition(claimed.id, &state, now)?;
+                Ok(TakenRun::Ended(EndedRun {
+                    run: claimed,
+                    state,
+                }))
+            }
+            None => self.start(claimed, now).map(TakenRun::Started),
         }
+    }
+
+    fn start(&mut self, mut run: ClaimedRun, now: Timestamp) -> Result<ClaimedRun, StoreError> {
+        let queue = self.queue(&run.rule.name)?;
+        self.connection
+            .prepare_cached(
+                "UPDATE runs SET state = 'running', ready = NULL, changed = ?2 WHERE id = ?1",
+            )?
+            .execute(params![run.id.0 as i64, micros(now)])?;
+        self.state
+            .count_transition(queue, Some("queued"), "running");
+        run.claim = self.state.claims.start(run.id);
+        Ok(run)
     }
 
     fn load(&mut self, run: i64) -> Result<ClaimedRun, RowLoadError> {

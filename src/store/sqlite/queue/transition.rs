@@ -35,9 +35,9 @@ impl WriteTransaction<'_> {
         match &advance.state {
             // What the run waits for came before.
             Some(RunState::Awaiting { step, .. }) if self.has_unlogged(run, step)? => {
-                self.transition(run, &RunState::Queued, now)
+                self.transition_from(&position, run, &RunState::Queued, now)
             }
-            Some(state) => self.transition(run, state, now),
+            Some(state) => self.transition_from(&position, run, state, now),
             None => Ok(()),
         }
     }
@@ -65,6 +65,16 @@ impl WriteTransaction<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let position = self.position(run)?;
+        self.transition_from(&position, run, to, now)
+    }
+
+    fn transition_from(
+        &mut self,
+        position: &RunPosition,
+        run: RunId,
+        to: &RunState,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let id = run.0 as i64;
         let from = known_state(&position.state);
         // A run that holds its lane is ready at once; any other is enqueued below.

@@ -1,7 +1,9 @@
-//! Claims and changes that are rolled back, and claims of earlier starts.
+//! Claims and changes that are rolled back, claims of earlier starts, and runs that end when they are claimed.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::store::{Advance, ClaimId};
+use crate::store::{Advance, ClaimId, ClaimedRuns, EndAtOnce};
 
 fn done(run: RunId, claim: ClaimId) -> Advance {
     Advance {
@@ -44,4 +46,114 @@ async fn a_claim_of_an_earlier_start_is_not_current() {
     assert_ne!(claim, before);
     assert_eq!(store.advance_all(vec![done(run, before)]).await, lost);
     assert_eq!(store.advance_all(vec![done(run, claim)]).await, [Ok(())]);
+}
+
+/// Every run ends at once, and is counted.
+fn all_end(decided: &Arc<AtomicUsize>) -> EndAtOnce {
+    let decided = Arc::clone(decided);
+    EndAtOnce::new(move |_, _| {
+        decided.fetch_add(1, Ordering::Relaxed);
+        Some(RunState::Done)
+    })
+}
+
+async fn claimed_or_ended(store: &SqliteStore, end: EndAtOnce) -> (Vec<RunId>, Vec<RunId>) {
+    let claimed = store.claim_or_end(everything(), end).await.unwrap();
+    let ClaimedRuns { started, ended, .. } = claimed;
+    (
+        started.iter().map(|run| run.id).collect(),
+        ended.iter().map(|ended| ended.run.id).collect(),
+    )
+}
+
+#[tokio::test]
+async fn a_run_that_ends_when_it_is_claimed_passes_its_lane() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
+    let rule = live_rule("a");
+    let mut runs = Vec::new();
+    for id in ["1", "2", "3"] {
+        let mut event = arrival(id, &rule);
+        event.planned[0].lane = Some("7".into());
+        runs.push(store.commit(event).await.unwrap().runs[0].id);
+    }
+    let decided = Arc::default();
+    let (started, ended) = claimed_or_ended(&store, all_end(&decided)).await;
+    assert_eq!((started, ended), (Vec::new(), runs));
+    assert_eq!(decided.load(Ordering::Relaxed), 3);
+    store.sync().await.unwrap();
+    assert_eq!(
+        folder.rows("SELECT count(*) FROM runs WHERE state = 'done'"),
+        3
+    );
+    assert_eq!(folder.rows("SELECT count(*) FROM lanes"), 0);
+    assert_eq!(store.counts().await.unwrap().get("done"), Some(&3));
+}
+
+#[tokio::test]
+async fn a_suspect_never_ends_when_it_is_claimed() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
+    let event = arrival("1", &live_rule("a"));
+    let run = store.commit(event).await.unwrap().runs[0].id;
+    claimed(&store).await;
+    killed(store);
+    let (store, report) = folder.open();
+    assert_eq!(report.suspects, [run]);
+    let decided = Arc::default();
+    let (started, ended) = claimed_or_ended(&store, all_end(&decided)).await;
+    assert_eq!((started, ended), (vec![run], Vec::new()));
+    assert_eq!(decided.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_job_that_fails_does_not_affect_the_jobs_of_its_batch() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let hold = store.writer.submit(Durability::Buffered, move |_| {
+        held.recv().unwrap_err();
+        Ok(())
+    });
+    let executed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&executed);
+    let failing = store
+        .writer
+        .submit_repeatable(Durability::Synced, move |transaction| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let sql = "INSERT INTO facts VALUES ('failing', 1)";
+            transaction.connection.execute(sql, [])?;
+            Err::<(), _>(StoreError::Broken("injected".into()))
+        });
+    let release = async move {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(release);
+    };
+    let (rule, before) = (
+        live_rule("a"),
+        store.writer.commits.count.load(Ordering::Relaxed),
+    );
+    let (held, first, failed, second, ()) = tokio::join!(
+        hold,
+        store.commit(arrival("1", &rule)),
+        failing,
+        store.commit(arrival("2", &rule)),
+        release
+    );
+    held.unwrap();
+    assert_eq!(failed, Err(StoreError::Broken("injected".into())));
+    let (first, second) = (first.unwrap().runs[0].id, second.unwrap().runs[0].id);
+    assert_ne!(first, second);
+    assert_eq!(
+        executed.load(Ordering::Relaxed),
+        2,
+        "in the batch, and apart"
+    );
+    let commits = store.writer.commits.count.load(Ordering::Relaxed) - before;
+    assert_eq!(commits, 2, "that of the first job, and one for the others");
+    assert_eq!(folder.rows("SELECT count(*) FROM runs"), 2);
+    assert_eq!(
+        folder.rows("SELECT count(*) FROM facts WHERE name = 'failing'"),
+        0
+    );
 }

@@ -44,7 +44,7 @@ impl WriteTransaction<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let is_over = state.is_final() && !matches!(state, RunState::Held { .. });
-        if !is_over {
+        if !is_over || self.has_no_waiters() {
             return Ok(());
         }
         let closed = self
@@ -96,6 +96,11 @@ impl WriteTransaction<'_> {
                 ])?;
         }
         self.count_waiters(opened as i64)
+    }
+
+    /// Whether no waiter of any run is open. The number is not known where another database has the rows.
+    fn has_no_waiters(&self) -> bool {
+        self.state.reserved.is_none() && self.state.waiters == 0
     }
 
     /// Counts open waiters that were added, or taken away.
