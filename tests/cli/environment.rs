@@ -239,14 +239,14 @@ fn a_failed_start_is_logged_in_the_format_of_the_log() {
     let sandbox = sandbox
         .with_env("FLOWTRIGGER_LISTEN", "127.0.0.1:0")
         .with_env("FLOWTRIGGER_DATA", "file");
-    let failed = lines(&sandbox, 5);
+    let failed = lines(&sandbox, 2);
     let message = failed.last().expect("a line")["message"].to_string();
     assert!(
         message.contains("failed to use the data folder"),
         "{message}"
     );
     let silent = sandbox.run(&["daemon", "--log-format", "json", "--log", "off"]);
-    silent.expect_stderr(5, &["error: failed to use the data folder"]);
+    silent.expect_stderr(2, &["error: failed to use the data folder"]);
 }
 
 #[test]

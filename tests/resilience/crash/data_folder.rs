@@ -54,7 +54,7 @@ fn an_unwritable_folder_is_reported() {
     let (_receiver, sandbox) = setup();
     sandbox.write("data", "no folder");
     let refused = sandbox.run_daemon();
-    refused.expect_stderr(5, &["failed to use the data folder", "`--data`"]);
+    refused.expect_stderr(2, &["failed to use the data folder", "`--data`"]);
     assert_eq!(sandbox.read("data"), "no folder");
 }
 

@@ -13,6 +13,7 @@ use flowtrigger::report::backtest::execute::{
 };
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{AnyStore, History, Store, StoreLocation};
+use flowtrigger_testing::data_folder::folder_until_thread_ends;
 use flowtrigger_testing::test_daemon::{CONFIG_END, TestDaemon, daemon_on_store};
 use flowtrigger_testing::test_store::{empty_location, open_store};
 use jiff::{SignedDuration, Timestamp};
@@ -116,16 +117,10 @@ pub struct Tested {
 }
 
 pub async fn tested(rules: &str) -> Tested {
-    let folder = tempfile::tempdir().unwrap();
-    let location = empty_location(folder.path().join("flowtrigger.db"));
+    let location = empty_location(folder_until_thread_ends().join("flowtrigger.db"));
     let store = open_store(&location);
     let options = EngineOptions::default();
     let daemon = daemon_on_store(store, rules, options, HttpLimits::default()).await;
-    // The folder goes with the runtime, after the daemon: a store ends the process if its file is gone.
-    tokio::spawn(async move {
-        let _folder = folder;
-        std::future::pending::<()>().await;
-    });
     Tested { daemon, location }
 }
 
