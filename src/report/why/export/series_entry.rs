@@ -1,7 +1,6 @@
 //! Writes an event as a test with the events that decide with it: those that a count or a sequence keeps, and those for which
 //! the flow waits. The test was played with the rule, so that it passes.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,6 @@ use crate::engine::Rulebook;
 use crate::report::error::CommandError;
 use crate::report::rule_test::mocks;
 use crate::report::rule_test::run_test::TestRunner;
-use crate::report::rule_test::sent_calls::SentCalls;
 use crate::report::rule_test::step_names::FlowSteps;
 use crate::report::rule_test::written_events::{PlayedTimeline, WrittenEvent, WrittenEvents};
 use crate::report::why::export::nearby_events::{NearbyEvents, series_gate};
@@ -146,23 +144,8 @@ impl EventTest<'_> {
         let expected = events.map(|(number, member)| played.expected(number, member.at));
         let mut expected: Vec<Map<String, Value>> = expected.collect();
         if let Some(run) = played.run(written.own) {
-            let exchanges = match self.run() {
-                Some(run) => self.history.exchanges(run.row.id)?,
-                None => Vec::new(),
-            };
-            let calls = SentCalls {
-                calls: &run.calls,
-                exchanges: &exchanges,
-                config: self.config,
-                different: RefCell::default(),
-            };
-            let sent = calls.by_step(&FlowSteps::new(&rule.flow));
-            notes.extend(calls.described_differences());
-            if !sent.is_empty() {
-                expected[written.own].insert("steps".into(), Value::Object(sent));
-            }
-            expected[written.own].insert("ends".into(), run.state.as_str().into());
-            notes.extend(self.differences(run));
+            let steps = FlowSteps::new(&rule.flow);
+            self.expect_run(run, &steps, &mut expected[written.own], notes)?;
         }
         let mut entry = Map::new();
         entry.insert("name".into(), self.name().into());

@@ -197,6 +197,19 @@ impl EventTest<'_> {
         if !mocks.is_empty() {
             entry.insert("mock".into(), mocks::to_json(&mocks));
         }
+        self.expect_run(&run, &steps, entry, notes)?;
+        notes.extend(self.gathered());
+        Ok(())
+    }
+
+    /// Adds what a simulated run sends and how it ends, and notes what differs from the run that exists.
+    pub(super) fn expect_run(
+        &self,
+        run: &Simulation,
+        steps: &FlowSteps<'_>,
+        expected: &mut Map<String, Value>,
+        notes: &mut Vec<String>,
+    ) -> Result<(), CommandError> {
         let exchanges = match self.run() {
             Some(run) => self.history.exchanges(run.row.id)?,
             None => Vec::new(),
@@ -207,14 +220,13 @@ impl EventTest<'_> {
             config: self.config,
             different: RefCell::default(),
         };
-        let sent = calls.by_step(&steps);
+        let sent = calls.by_step(steps);
         notes.extend(calls.described_differences());
         if !sent.is_empty() {
-            entry.insert("steps".into(), Value::Object(sent));
+            expected.insert("steps".into(), Value::Object(sent));
         }
-        entry.insert("ends".into(), run.state.as_str().into());
-        notes.extend(self.differences(&run));
-        notes.extend(self.gathered());
+        expected.insert("ends".into(), run.state.as_str().into());
+        notes.extend(self.differences(run));
         Ok(())
     }
 
