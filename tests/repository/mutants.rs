@@ -18,7 +18,12 @@ fn mutants(arguments: &[&str]) -> (Vec<String>, u64) {
         assert_eq!(subject["failing"], serde_json::json!([]), "{subject:#}");
         for mutant in subject["mutants"].as_array().expect("mutants") {
             if mutant["result"] == "survived" {
-                survived.push(format!("{}: {}", subject["name"], mutant["name"]));
+                let text = |name: &Value| name.as_str().expect("a name").to_owned();
+                survived.push(format!(
+                    "{}: {}",
+                    text(&subject["name"]),
+                    text(&mutant["name"])
+                ));
             }
         }
     }
@@ -42,4 +47,15 @@ fn the_tests_of_the_automations_notice_every_mutant() {
     let (survived, killed) = mutants(&["--config", config, "--rules", "examples/time/rules"]);
     assert_eq!(survived, Vec::<String>::new());
     assert!(killed > 60, "{killed} mutants were killed");
+}
+
+#[test]
+fn the_tests_of_the_bundles_notice_every_mutant() {
+    let config = "examples/bundles/flowtrigger.yaml";
+    let (survived, killed) = mutants(&["--config", config, "--rules", "examples/bundles"]);
+    // A rating that is absent is less than no number either.
+    let is_present = "zis:harborlane_triage:flow:escalate_priority: drop_predicate \
+        resources.escalate_priority.properties.definition.States.HowBad.Choices[1].And[1]";
+    assert_eq!(survived, [is_present]);
+    assert!(killed > 90, "{killed} mutants were killed");
 }
