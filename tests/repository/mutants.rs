@@ -53,7 +53,7 @@ fn the_tests_of_the_automations_notice_every_mutant() {
 fn the_tests_of_the_bundles_notice_every_mutant() {
     let config = "examples/bundles/flowtrigger.yaml";
     let (survived, killed) = mutants(&["--config", config, "--rules", "examples/bundles"]);
-    // A rating that is absent is less than no number either.
+    // An absent rating is not less than a number either, so that `IsPresent` changes nothing.
     let is_present = "zis:harborlane_triage:flow:escalate_priority: drop_predicate \
         resources.escalate_priority.properties.definition.States.HowBad.Choices[1].And[1]";
     assert_eq!(survived, [is_present]);

@@ -189,8 +189,7 @@ impl PathValues {
         if self.reads_numbers {
             digest.number = double_of(&text);
         }
-        let head = TextHead::new(text.as_bytes());
-        self.equal.find_text(text.as_bytes(), head)
+        find_text(&self.equal, &text)
     }
 
     fn read_list(
@@ -219,14 +218,16 @@ fn element_number(table: &ValueTable, element: ValueRef<'_>) -> ValueNumber {
         JsonKind::Number => table.find_number(element.double().unwrap_or(f64::NAN)),
         JsonKind::Text => match unescaped(element) {
             Some((text, head)) => table.find_text(text.as_bytes(), head),
-            None => {
-                let text = element.text().expect("a text has its text");
-                table.find_text(text.as_bytes(), TextHead::new(text.as_bytes()))
-            }
+            None => find_text(table, &element.text().expect("a text has its text")),
         },
         JsonKind::List | JsonKind::Object => return ValueNumber::UNKNOWN,
     };
     value
+}
+
+/// Finds a text that is not on the tape as it is.
+fn find_text(table: &ValueTable, text: &str) -> (ValueNumber, PostingRange) {
+    table.find_text(text.as_bytes(), TextHead::new(text.as_bytes()))
 }
 
 /// A text with its head, if it has no escapes.

@@ -152,7 +152,7 @@ impl PathTableBuilder {
             folded: self.folded.finish(postings),
         };
         table.has_rules = postings.add([]) != before;
-        table.has_other_keys = table.has_keys_beside_equality();
+        table.has_other_keys = table.finds_by_other_keys();
         table
     }
 }
@@ -241,8 +241,8 @@ impl PathTable {
         has_parts || self.instants.is_some() || self.values.equal.folds()
     }
 
-    /// Whether a value can lead to rules other than by being equal to one.
-    fn has_keys_beside_equality(&self) -> bool {
+    /// The value of `has_other_keys`.
+    fn finds_by_other_keys(&self) -> bool {
         let ranges = [self.absent, self.existing, self.present];
         ranges.iter().any(|range| !range.is_empty())
             || !self.numbers.is_empty()

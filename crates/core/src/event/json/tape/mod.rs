@@ -68,8 +68,8 @@ pub struct TapeValue<'a> {
     at: u32,
 }
 
-/// A value with its key. In this order, no two fields are those of a key side by side: the scanner would copy both
-/// at once just after it wrote each, and the processor would wait until the writes have ended.
+/// A value with its key. The order keeps the fields of the key apart: if two of them were neighbours here and in the
+/// scanner, the compiler would copy them with one wide load, which has to wait for the two writes before it.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 struct TapeEntry {
