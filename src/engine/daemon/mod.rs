@@ -83,7 +83,7 @@ pub async fn daemon(
 ) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
     let mut rules = RulesSource::open(&daemon).await?;
-    let read = rules.load(on_progress).await?;
+    let read = rules.load(on_progress)?;
     let watcher = FileWatcher::new(daemon.watch, read.files, read.fingerprint);
     log::warnings(&read.loaded);
     let memory = read.loaded.memory_per_rule();

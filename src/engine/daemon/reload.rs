@@ -112,7 +112,7 @@ async fn load<S: Store>(
     watcher: &mut FileWatcher,
     engine: &Engine<S, ReloadablePerformer>,
 ) -> Result<Reloaded, EngineError> {
-    let read = match rules.load(|_| {}).await {
+    let read = match rules.load(|_| {}) {
         Ok(read) => read,
         Err(error) => {
             watcher.forget_loaded();

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::task::block_in_place;
+
+use super::DaemonOptions;
 use super::consistent_read::{self, ConsistentRead};
-use super::{DaemonOptions, read_blocking};
 use crate::engine::rulebook::fingerprint::LoadedFiles;
 use crate::engine::{
     EngineError, LoadedRulebook, Progress, Rulebook, RulebookPaths, store_location,
@@ -31,9 +33,10 @@ impl RulesSource {
         opened.unwrap_or_else(|fault| Err(PushedError::Failed(fault.to_string()).into()))
     }
 
-    /// Loads the rules as they are now, with their secrets. Files are read on a blocking thread, so that requests are
-    /// still answered.
-    pub async fn load(
+    /// Loads the rules as they are now, with their secrets. The main thread reads the files, while the other threads
+    /// answer requests: glibc's allocator reuses the memory of a load only for the same thread, and returns more of it from
+    /// the main thread.
+    pub fn load(
         &mut self,
         mut on_progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<ConsistentRead, EngineError> {
@@ -41,14 +44,14 @@ impl RulesSource {
             RulesSource::Folder(paths) => {
                 let (paths, files) = (paths.clone(), LoadedFiles::of(paths));
                 let load = move || paths.load_with_progress(&mut on_progress);
-                read_blocking(move || consistent_read::read(&files, load)).await
+                block_in_place(move || consistent_read::read(&files, load))
             }
             RulesSource::Pushed(paths, watcher, _) => {
                 let pushed = watcher.newest();
                 // The daemon's own file, and the files of secrets that the pushed configuration names.
                 let (paths, files) = (paths.clone(), LoadedFiles::of_config(paths));
                 let load = move || paths.read_pushed(&pushed);
-                read_blocking(move || consistent_read::read(&files, load)).await
+                block_in_place(move || consistent_read::read(&files, load))
             }
         };
         read.map_err(|_| EngineError::FilesChanging)

@@ -26,7 +26,7 @@ const FREE_BYTES: usize = 16 * 1024;
 const BODY_MEMORY_TIMEOUT: Duration = Duration::from_secs(3);
 /// The estimated memory of values that needs no permit. An ordinary event takes less.
 const FREE_VALUE_BYTES: usize = 128 * 1024;
-/// An event keeps its values as received and normalised.
+/// An event keeps its values as received and normalised, and is stored as a text with both.
 const COPIES: usize = 2;
 /// The bytes of memory per permit.
 const BYTES_PER_PERMIT: usize = 1024;
@@ -117,6 +117,10 @@ impl BodyLimiter {
             }
             if received <= limit {
                 self.reserve(&mut kept, received).await?;
+                if let Some(whole) = length.filter(|whole| (received..=limit).contains(whole)) {
+                    // Grows once. Memory that is not written yet takes no place.
+                    kept.bytes.reserve_exact(whole - kept.bytes.len());
+                }
                 kept.bytes.extend_from_slice(&chunk);
             } else {
                 // Frees the memory while the rest is read.
@@ -138,13 +142,13 @@ impl BodyLimiter {
         Ok(())
     }
 
-    /// Counts the JSON values of a body, and acquires permits for the memory that they will take.
+    /// Counts the JSON values of a body, and acquires permits for the memory that they and their stored text will take.
     pub async fn admit_values(&self, body: &mut LimitedBody) -> Result<(), HttpError> {
         let size = JsonSize::of(&body.bytes);
         if size.values > self.values {
             return Err(HttpError::TooManyValues { limit: self.values });
         }
-        let memory = size.memory() * COPIES;
+        let memory = (size.memory() + body.bytes.len()) * COPIES;
         if memory <= FREE_VALUE_BYTES {
             return Ok(());
         }

@@ -29,7 +29,7 @@ pub struct HttpLimits {
     /// JSON values of a body.
     pub values: usize,
     /// Estimated bytes of memory of the values of all bodies that are being accepted, without those of ordinary
-    /// events.
+    /// events. Large bodies wait for each other: accepting one takes a few milliseconds.
     pub value_memory: usize,
     /// Time from the first to the last byte of a request, and of a response. Senders time out after
     /// 10 to 12 s.
@@ -56,7 +56,7 @@ impl Default for HttpLimits {
             body: 1024 * 1024,
             bodies: 64 * 1024 * 1024,
             values: MAX_VALUES,
-            value_memory: 128 * 1024 * 1024,
+            value_memory: 8 * 1024 * 1024,
             request: Duration::from_secs(15),
             idle: Duration::from_secs(75),
             trusted_proxies: Vec::new(),

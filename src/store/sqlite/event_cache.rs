@@ -8,7 +8,7 @@ use flowtrigger_core::event::Event;
 
 const CACHE_EVENTS: usize = 128;
 /// Their estimated bytes of memory.
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Row, estimated memory and event, the oldest first.
 #[derive(Debug, Default)]

@@ -24,7 +24,7 @@ pub struct Connection {
     pub name: String,
     pub at: Span,
     pub base_url: String,
-    pub auth: Option<AuthTemplate>,
+    pub auth: Option<Arc<AuthTemplate>>,
     pub headers: Vec<(String, Template)>,
     pub timeout: Option<Duration>,
     /// The id of the help desk user whose credentials the requests use.
@@ -117,7 +117,7 @@ pub fn lower(entry: &Entry, names: &mut NameResolver<'_>) -> Option<Connection> 
         name: entry.key.clone(),
         at: entry.key_at,
         base_url: base_url(url, names.diagnostics)?,
-        auth: auth?,
+        auth: auth?.map(Arc::new),
         headers: headers.into_iter().collect::<Option<_>>()?,
         timeout,
         actor_id,

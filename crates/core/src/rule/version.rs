@@ -64,7 +64,7 @@ impl RuleVersion {
             origin,
             range,
             picked: None,
-            parts: Arc::new([]),
+            parts: Arc::default(),
         }
     }
 

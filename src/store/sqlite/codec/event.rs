@@ -64,10 +64,39 @@ struct StoredEventRef<'e> {
     warnings: &'e [String],
 }
 
+/// From this length on, a text gets its memory at once: growing step by step takes twice as much.
+const LARGE_TEXT: usize = 64 * 1024;
+/// What a value has beside its own text and key: quotes, a colon and a comma, or a number.
+const BESIDE_TEXT: usize = 6;
+
 impl StoredEventRef<'_> {
     fn text(&self) -> String {
-        serde_json::to_string(self).expect("map keys are texts and numbers are finite")
+        const WRITTEN: &str = "map keys are texts and numbers are finite";
+        let values = [self.envelope, self.body, self.raw].into_iter().flatten();
+        let length: usize = values.map(text_length).sum();
+        if length < LARGE_TEXT {
+            return serde_json::to_string(self).expect(WRITTEN);
+        }
+        let mut text = Vec::with_capacity(length + length / 8);
+        serde_json::to_writer(&mut text, self).expect(WRITTEN);
+        String::from_utf8(text).expect("JSON is UTF-8")
     }
+}
+
+/// The length of the JSON of a value, without the escapes in it. An estimate.
+fn text_length(value: &Value) -> usize {
+    let content = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(text_length).sum(),
+        Value::Object(object) => {
+            let entries = object.iter();
+            entries
+                .map(|(key, value)| key.len() + text_length(value))
+                .sum()
+        }
+    };
+    content + BESIDE_TEXT
 }
 
 pub fn encode_event(event: &Event) -> String {
@@ -194,12 +223,13 @@ mod tests {
             let sample = sample::sample("support", tag).expect("a sample");
             let value = parse(sample.text.as_bytes()).expect("JSON").value;
             let endpoint = FormatHint::Endpoint("north");
-            let event = read(value, endpoint, Catalogue::built_in()).expect("an event");
+            let mut event = read(value, endpoint, Catalogue::built_in()).expect("an event");
             assert_eq!(event.about["endpoint"], "north");
-            assert_eq!(
-                decode_event(&encode_event(&event)).expect("readable"),
-                event
-            );
+            for description in [String::new(), "é\"\u{1}".repeat(LARGE_TEXT)] {
+                event.body["ticket"]["description"] = description.into();
+                let text = encode_event(&event);
+                assert_eq!(decode_event(&text).expect("readable"), event);
+            }
         }
     }
 

@@ -197,6 +197,8 @@ fn lower_operand(
 ) -> Option<operand::Operand> {
     match operand {
         ComparisonOperand::Value(value) => Some(operand::Operand::Literal(value.clone())),
-        ComparisonOperand::Path(text) => path(text, at, diagnostics).map(operand::Operand::Path),
+        ComparisonOperand::Path(text) => {
+            path(text, at, diagnostics).map(|path| operand::Operand::Path(Box::new(path)))
+        }
     }
 }

@@ -221,7 +221,7 @@ fn bearer(
     at: Span,
     cx: &mut Compiler<'_>,
 ) -> Option<Template> {
-    if let Some(AuthTemplate::Bearer(token)) = &connection.auth {
+    if let Some(AuthTemplate::Bearer(token)) = connection.auth.as_deref() {
         return Some(token.clone());
     }
     let message = format!("the connection `{}` has no bearer token", connection.name);

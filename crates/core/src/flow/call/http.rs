@@ -32,7 +32,8 @@ pub struct HttpTemplate {
     pub query: Vec<(String, Template)>,
     pub headers: Vec<(String, Template)>,
     pub body: Option<BodyTemplate>,
-    pub auth: Option<AuthTemplate>,
+    /// Shared by all calls of a connection.
+    pub auth: Option<Arc<AuthTemplate>>,
     pub expect: ExpectedStatus,
     /// The maximum number of redirects.
     pub redirects: u8,
@@ -129,7 +130,7 @@ impl CallRendering for HttpTemplate {
         let mut names: Vec<&str> = self.url.secrets().collect();
         names.extend(pairs.flat_map(Template::secrets));
         names.extend(self.body.iter().flat_map(BodyTemplate::secrets));
-        names.extend(self.auth.iter().flat_map(AuthTemplate::secrets));
+        names.extend(self.auth.iter().flat_map(|auth| auth.secrets()));
         names
     }
 

@@ -19,8 +19,8 @@ use crate::path::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Between {
-    pub low: OrderComparison,
-    pub high: OrderComparison,
+    pub low: Box<OrderComparison>,
+    pub high: Box<OrderComparison>,
 }
 
 pub const SPEC: OperatorSpec = OperatorSpec {
@@ -58,8 +58,8 @@ fn parse(node: &Node, context: &mut OperandContext<'_, '_>) -> Option<Operator> 
     let low = parse_end(low, OrderRelation::GreaterOrEqual, context);
     let high = parse_end(high, OrderRelation::LessOrEqual, context);
     let between = Between {
-        low: low?,
-        high: high?,
+        low: Box::new(low?),
+        high: Box::new(high?),
     };
     if between.is_empty() {
         let help = "the lower end comes first";

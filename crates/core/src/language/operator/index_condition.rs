@@ -103,8 +103,8 @@ impl IndexCondition {
     }
 
     /// The condition of an operator that holds if one of several conditions is true.
-    pub fn any(parts: impl Iterator<Item = IndexCondition>) -> Self {
-        let mut any = Self::never();
+    pub fn any(mut parts: impl Iterator<Item = IndexCondition>) -> Self {
+        let mut any = parts.next().unwrap_or_else(Self::never);
         for part in parts {
             any.clues.extend(part.clues);
             any.exact &= part.exact;

@@ -276,7 +276,7 @@ impl Operator {
         let operands = self.inner().operands().into_iter();
         let operands = operands.filter_map(|operand| match operand {
             Operand::Literal(_) => None,
-            Operand::Path(path) => Some(path),
+            Operand::Path(path) => Some(&**path),
         });
         operands.chain(self.inner().inner_paths())
     }

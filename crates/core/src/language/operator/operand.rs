@@ -18,7 +18,7 @@ use crate::path::{Path, Resolved};
 pub enum Operand {
     Literal(Value),
     /// `{ path: previous }`: the value at this path, resolved for each event.
-    Path(Path),
+    Path(Box<Path>),
 }
 
 impl Operand {
@@ -27,7 +27,8 @@ impl Operand {
             Yaml::Map(entries) if is_path(entries) => {
                 let target = &entries[0].value;
                 let text = context.names.text(target, "path")?;
-                context.names.path(&text, target.at).map(Operand::Path)
+                let path = context.names.path(&text, target.at)?;
+                Some(Operand::Path(Box::new(path)))
             }
             Yaml::Map(entries) if entries.iter().any(|entry| is_test(&entry.key)) => {
                 let message = "operators are not allowed inside a value or a list";

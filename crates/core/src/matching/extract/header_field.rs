@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::event::header::EventHeader;
-use crate::matching::extract::ValueOrigin;
+use crate::matching::extract::{ComputedValue, ValueOrigin};
 use crate::path::{Path, PathSegment};
 
 /// A field of the event's header.
@@ -38,17 +38,18 @@ impl HeaderField {
 pub fn origin(path: &Path, keys: &[PathSegment]) -> ValueOrigin {
     let [key] = keys else {
         return match keys {
-            [] => ValueOrigin::Event(path.clone()),
+            [] => ValueOrigin::Computed(ComputedValue::Event(path.clone())),
             _ => ValueOrigin::Nowhere,
         };
     };
-    match key.name.as_str() {
-        "source" => ValueOrigin::About(HeaderField::Source),
-        "endpoint" => ValueOrigin::About(HeaderField::Endpoint),
-        "type" => ValueOrigin::About(HeaderField::Type),
-        "id" => ValueOrigin::About(HeaderField::Id),
-        "key" => ValueOrigin::About(HeaderField::Key),
-        "time" => ValueOrigin::About(HeaderField::Time),
-        _ => ValueOrigin::Nowhere,
-    }
+    let field = match key.name.as_str() {
+        "source" => HeaderField::Source,
+        "endpoint" => HeaderField::Endpoint,
+        "type" => HeaderField::Type,
+        "id" => HeaderField::Id,
+        "key" => HeaderField::Key,
+        "time" => HeaderField::Time,
+        _ => return ValueOrigin::Nowhere,
+    };
+    ValueOrigin::Computed(ComputedValue::About(field))
 }

@@ -19,10 +19,10 @@ use crate::event::catalogue::field_type::FieldType;
 use crate::event::format::decoder::{AppliesTo, Decoder, FieldMapping};
 use crate::event::format::transform::Transform;
 use crate::event::header::EventHeader;
-use crate::event::json::tape::{JsonKind, Tape, TapeDocument, TapeValue};
+use crate::event::json::tape::{JsonKind, PathNumber, Tape, TapeDocument, TapeValue};
 use crate::event::json::value_ref::ValueRef;
 use crate::matching::extract::header_field::HeaderField;
-use crate::matching::extract::path_maps::{ExtractorNumber, PathMaps};
+use crate::matching::extract::path_maps::{ExtractorNumber, PathMaps, WantedPaths};
 use crate::matching::extract::trie::{Trie, TrieSlot, TrieValues};
 use crate::matching::index::posting::number;
 use crate::path::scope::Scope;
@@ -33,7 +33,10 @@ use crate::path::{Path, PathKind, PathSegment, Resolved, Root};
 pub struct Extractor {
     number: ExtractorNumber,
     trie: Trie,
-    origins: Vec<ValueOrigin>,
+    /// By slot: the place of a value that is in the document unchanged.
+    spots: Box<[Option<TrieSlot>]>,
+    /// The other values that a document can have, with their slots in ascending order.
+    computed: Box<[(usize, ComputedValue)]>,
 }
 
 /// The origin of one path's value.
@@ -42,6 +45,12 @@ enum ValueOrigin {
     Nowhere,
     /// One place of the document, unchanged.
     Spot(TrieSlot),
+    Computed(ComputedValue),
+}
+
+/// A value that needs more than a place.
+#[derive(Debug)]
+enum ComputedValue {
     /// Several lines of the table, the most specific first; the first that is present has the value.
     Sources(Vec<FieldSource>),
     About(HeaderField),
@@ -66,6 +75,7 @@ struct FieldSource {
 #[derive(Debug, Default)]
 pub struct ExtractBuffers {
     maps: PathMaps,
+    wanted: Vec<WantedPaths>,
     spots: TrieValues,
     states: Vec<ExtractState>,
     built: Vec<Value>,
@@ -84,6 +94,10 @@ enum ExtractState {
 #[derive(Debug, Clone, Copy)]
 pub struct ExtractedValues<'a> {
     scanned: &'a TapeDocument<'a>,
+    /// By slot: the path of a value that is in the document unchanged. Such a value is looked up when it is read. Empty
+    /// if the tape has no numbers for these paths.
+    paths: &'a [PathNumber],
+    /// By slot: the other values. A slot after the last one is absent.
     states: &'a [ExtractState],
     built: &'a [Value],
     zone: Option<&'a TimeZone>,
@@ -92,7 +106,7 @@ pub struct ExtractedValues<'a> {
 impl ExtractBuffers {
     /// Prepares for the next text of a tape, which must be the same for all texts.
     pub fn prepare(&mut self, tape: &mut Tape) {
-        self.maps.prepare(tape);
+        self.maps.prepare(&mut self.wanted, tape);
     }
 }
 
@@ -118,13 +132,24 @@ impl Extractor {
             // A query has no single place; its predicates read the decoded event.
             PathKind::Query(_) => ValueOrigin::Nowhere,
         });
-        let origins = origins.collect();
+        let (mut spots, mut computed) = (Vec::with_capacity(paths.len()), Vec::new());
+        for (slot, origin) in origins.enumerate() {
+            spots.push(match origin {
+                ValueOrigin::Spot(spot) => Some(spot),
+                ValueOrigin::Nowhere => None,
+                ValueOrigin::Computed(value) => {
+                    computed.push((slot, value));
+                    None
+                }
+            });
+        }
         // Only distinguishes: what is extracted does not depend on it.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             number: ExtractorNumber(NEXT.fetch_add(1, Ordering::Relaxed)),
             trie,
-            origins,
+            spots: spots.into(),
+            computed: computed.into(),
         }
     }
 
@@ -138,37 +163,50 @@ impl Extractor {
     ) -> ExtractedValues<'a> {
         let ExtractBuffers {
             maps,
+            wanted,
             spots,
             states,
             built,
         } = room;
         states.clear();
         built.clear();
-        match maps.get(self.number, scanned) {
-            Some(paths) => {
-                let entry = |spot: TrieSlot| scanned.entry_at(paths[spot]);
-                self.collect(scanned, head, event, &entry, states, built);
+        let paths = match maps.get(self.number, scanned) {
+            Some(map) => {
+                let entry = |spot: TrieSlot| scanned.entry_at(map.spots[spot]);
+                self.compute(scanned, head, event, &entry, states, built);
+                &*map.slots
             }
             None => {
                 self.trie.walk(scanned.root(), spots);
                 if let Some(paths) = self.trie.paths() {
-                    maps.want(self.number, paths);
+                    wanted.push(WantedPaths {
+                        extractor: self.number,
+                        paths,
+                        slots: self.spots.clone(),
+                    });
                 }
+                let state = |spot: &Option<TrieSlot>| match spot.and_then(|spot| spots.get(spot)) {
+                    Some(entry) => ExtractState::Taped(entry),
+                    None => ExtractState::Absent,
+                };
+                states.extend(self.spots.iter().map(state));
                 let entry = |spot: TrieSlot| spots.get(spot);
-                self.collect(scanned, head, event, &entry, states, built);
+                self.compute(scanned, head, event, &entry, states, built);
+                &[]
             }
-        }
+        };
         ExtractedValues {
             scanned,
+            paths,
             states,
             built,
             zone: head.time_zone(),
         }
     }
 
-    /// Adds the value of each path. `entry` finds the tape entry at a place.
+    /// Adds the values that need more than a place. `entry` finds the tape entry at a place.
     #[inline(always)]
-    fn collect<'a>(
+    fn compute<'a>(
         &self,
         scanned: &'a TapeDocument<'a>,
         head: &EventHeader<'a>,
@@ -177,18 +215,20 @@ impl Extractor {
         states: &mut Vec<ExtractState>,
         built: &mut Vec<Value>,
     ) {
-        states.extend(self.origins.iter().map(|origin| match origin {
-            ValueOrigin::Nowhere => ExtractState::Absent,
-            ValueOrigin::Spot(spot) => {
-                entry(*spot).map_or(ExtractState::Absent, ExtractState::Taped)
+        for (slot, value) in &self.computed {
+            let state = match value {
+                ComputedValue::Sources(sources) => first(sources, scanned, entry, built),
+                ComputedValue::About(about) => keep(about.value(head), built),
+                ComputedValue::Event(path) => match resolved(path, event()) {
+                    Some(value) => keep(value.clone(), built),
+                    None => ExtractState::Absent,
+                },
+            };
+            if states.len() <= *slot {
+                states.resize(*slot + 1, ExtractState::Absent);
             }
-            ValueOrigin::Sources(sources) => first(sources, scanned, entry, built),
-            ValueOrigin::About(about) => keep(about.value(head), built),
-            ValueOrigin::Event(path) => match resolved(path, event()) {
-                Some(value) => keep(value.clone(), built),
-                None => ExtractState::Absent,
-            },
-        }));
+            states[*slot] = state;
+        }
     }
 }
 
@@ -198,12 +238,19 @@ impl<'a> ExtractedValues<'a> {
         self.zone.is_some()
     }
 
-    /// The value at the path with this number.
-    pub fn get(&self, number: usize) -> Option<ValueRef<'a>> {
-        match self.states[number] {
+    /// The value of a slot.
+    #[inline]
+    pub fn get(&self, slot: usize) -> Option<ValueRef<'a>> {
+        if let Some(path) = self.paths.get(slot)
+            && *path != PathNumber::NONE
+        {
+            let entry = self.scanned.entry_at(*path)?;
+            return Some(ValueRef::Taped(self.scanned.item(entry)));
+        }
+        match self.states.get(slot)? {
             ExtractState::Absent => None,
-            ExtractState::Taped(entry) => Some(ValueRef::Taped(self.scanned.item(entry))),
-            ExtractState::Built(number) => Some(ValueRef::Built(&self.built[number as usize])),
+            ExtractState::Taped(entry) => Some(ValueRef::Taped(self.scanned.item(*entry))),
+            ExtractState::Built(number) => Some(ValueRef::Built(&self.built[*number as usize])),
         }
     }
 }
@@ -220,8 +267,10 @@ fn body(
     };
     match keys {
         // The whole body has the type beside what its lines fill.
-        [] => return ValueOrigin::Event(path.clone()),
-        [key] if key.name == "type" => return ValueOrigin::About(HeaderField::Display),
+        [] => return ValueOrigin::Computed(ComputedValue::Event(path.clone())),
+        [key] if key.name == "type" => {
+            return ValueOrigin::Computed(ComputedValue::About(HeaderField::Display));
+        }
         [key, ..] if key.name == "type" => return ValueOrigin::Nowhere,
         _ => {}
     }
@@ -252,7 +301,7 @@ fn turned(
     trie: &mut Trie,
 ) -> ValueOrigin {
     if is_composed(keys, mappings) {
-        return ValueOrigin::Event(path.clone());
+        return ValueOrigin::Computed(ComputedValue::Event(path.clone()));
     }
     let sources = mappings.iter().rev().filter_map(|mapping| {
         let rest = keys.get(steps(mapping.to).count()..)?;
@@ -283,7 +332,7 @@ fn turned(
             rest: rest.to_vec(),
         }
     });
-    ValueOrigin::Sources(sources.collect())
+    ValueOrigin::Computed(ComputedValue::Sources(sources.collect()))
 }
 
 /// Whether other lines write into the value, or could turn a list on the path into an object.

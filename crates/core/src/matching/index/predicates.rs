@@ -2,6 +2,7 @@
 //! Predicates that read a rule's variables are not shared; those that read nothing else are evaluated here.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -54,7 +55,40 @@ pub struct PredicateTable<'r> {
 struct PredicateKey<'r> {
     target: PredicateTarget<'r>,
     polarity: Polarity,
-    operator: Cow<'r, Operator>,
+    operator: IndexedOperator<'r>,
+}
+
+/// The operator of a predicate, with the values of variables in place of their paths. Small, because a table of a hundred
+/// thousand predicates has one for each.
+#[derive(Debug)]
+enum IndexedOperator<'r> {
+    AsWritten(&'r Operator),
+    Settled(Box<Operator>),
+}
+
+impl std::ops::Deref for IndexedOperator<'_> {
+    type Target = Operator;
+
+    fn deref(&self) -> &Operator {
+        match self {
+            IndexedOperator::AsWritten(operator) => operator,
+            IndexedOperator::Settled(operator) => operator,
+        }
+    }
+}
+
+impl PartialEq for IndexedOperator<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for IndexedOperator<'_> {}
+
+impl Hash for IndexedOperator<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
 }
 
 /// What a predicate's path reads.
@@ -90,7 +124,10 @@ impl<'r> PredicateTable<'r> {
         rule: &'r Rule,
         predicate: &'r Arc<Predicate>,
     ) -> IndexedCondition {
-        let operator = predicate.operator.settled(&rule.vars);
+        let operator = match predicate.operator.settled(&rule.vars) {
+            Cow::Borrowed(operator) => IndexedOperator::AsWritten(operator),
+            Cow::Owned(operator) => IndexedOperator::Settled(Box::new(operator)),
+        };
         let target = self.target(number, &predicate.path);
         if matches!(target, PredicateTarget::Rule(..)) && !operator.reads_event() {
             return constant(predicate, &rule.vars);
@@ -124,9 +161,9 @@ impl<'r> PredicateTable<'r> {
             Some(_) | None => PredicateInput::Whole(rule),
         };
         let predicate = match &identity.operator {
-            Cow::Borrowed(_) => Arc::clone(predicate),
-            Cow::Owned(settled) => Arc::new(Predicate {
-                operator: settled.clone().into(),
+            IndexedOperator::AsWritten(_) => Arc::clone(predicate),
+            IndexedOperator::Settled(settled) => Arc::new(Predicate {
+                operator: Arc::new((**settled).clone()),
                 ..predicate.as_ref().clone()
             }),
         };

@@ -11,6 +11,7 @@ pub mod retries;
 pub mod waiting;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -66,10 +67,10 @@ fn config() -> Config {
         name: "zendesk".into(),
         at: Span::default(),
         base_url: "https://acme.example/".into(),
-        auth: Some(AuthTemplate::Header {
+        auth: Some(Arc::new(AuthTemplate::Header {
             name: "Authorization".into(),
             value: Template::literal("fixed"),
-        }),
+        })),
         headers: vec![
             ("Accept".into(), Template::literal("application/json")),
             ("X-Team".into(), Template::literal("base")),
