@@ -281,7 +281,8 @@ impl JqAnswer {
 fn cause(status: ExitStatus, stderr: &str) -> JqAnswer {
     let signal = status.signal().and_then(Signal::from_named_raw);
     JqAnswer::Failed(match (signal, status.code()) {
-        _ if stderr.contains("overflowed its stack") => {
+        // The fault is not reported as an overflow if it is in code without a check of the stack, such as the allocator.
+        _ if stderr.contains("overflowed its stack") || signal == Some(Signal::SEGV) => {
             "it recurses too deeply; does a function call itself without end?".into()
         }
         _ if stderr.contains("memory allocation") => {

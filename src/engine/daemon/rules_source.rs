@@ -33,9 +33,8 @@ impl RulesSource {
         opened.unwrap_or_else(|fault| Err(PushedError::Failed(fault.to_string()).into()))
     }
 
-    /// Loads the rules as they are now, with their secrets. The main thread reads the files, while the other threads
-    /// answer requests: glibc's allocator reuses the memory of a load only for the same thread, and returns more of it from
-    /// the main thread.
+    /// Loads the rules as they are now, with their secrets. The main thread reads the files while the other threads answer
+    /// requests. Always the same thread, because an allocator keeps freed memory mostly for the thread that allocated it.
     pub fn load(
         &mut self,
         mut on_progress: impl FnMut(Progress) + Send + 'static,

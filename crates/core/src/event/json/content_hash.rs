@@ -7,11 +7,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::event::json::tape::JsonKind;
+use crate::event::json::tape::run::plain;
 use crate::event::json::value_ref::ValueRef;
+
+/// Enough for most events.
+const INITIAL_CAPACITY: usize = 2048;
 
 /// The SHA-256 of a value's canonical form, in hexadecimal.
 pub fn fingerprint(datum: ValueRef<'_>) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(INITIAL_CAPACITY);
     write(datum, &mut text);
     let digest = Sha256::digest(text.as_bytes());
     let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -40,7 +44,9 @@ fn write(datum: ValueRef<'_>, text: &mut String) {
             "false"
         }),
         JsonKind::Number => {
-            if let Some(number) = datum.number() {
+            if let Some(integer) = datum.integer_text() {
+                text.push_str(integer);
+            } else if let Some(number) = datum.number() {
                 // Writing to a `String` cannot fail.
                 let _ = write!(text, "{number}");
             }
@@ -49,8 +55,7 @@ fn write(datum: ValueRef<'_>, text: &mut String) {
 }
 
 fn write_text(value: &str, text: &mut String) {
-    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-    if !value.bytes().all(is_plain) {
+    if plain(value.as_bytes(), 0) < value.len() {
         return text.push_str(&Value::from(value).to_string());
     }
     text.push('"');
@@ -80,6 +85,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::event::json::tape::Tape;
 
     fn hash(value: Value) -> String {
         fingerprint(ValueRef::Built(&value))
@@ -103,6 +109,7 @@ mod tests {
             false,
             0,
             -7,
+            1_234_567_890_123_i64,
             u64::MAX,
             1e300,
             -0.0,
@@ -114,6 +121,22 @@ mod tests {
         let mut text = String::new();
         write(ValueRef::Built(&value), &mut text);
         assert_eq!(text, value.to_string());
+        // The scanner leaves some numbers to the parser.
+        let is_scanned =
+            |value: &&Value| Tape::default().scan(value.to_string().as_bytes()).is_some();
+        let scanned: Value = value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(is_scanned)
+            .cloned()
+            .collect();
+        assert_eq!(scanned.as_array().map(Vec::len), Some(10));
+        let (mut tape, mut text) = (Tape::default(), String::new());
+        let received = format!(" {} ", scanned.to_string().replace(',', " , "));
+        let document = tape.scan(received.as_bytes()).expect("plain JSON");
+        write(ValueRef::Taped(document.root()), &mut text);
+        assert_eq!(text, scanned.to_string());
     }
 
     #[test]

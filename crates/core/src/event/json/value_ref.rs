@@ -113,6 +113,14 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// The text of an integer as it is written, if that is at hand.
+    pub fn integer_text(self) -> Option<&'a str> {
+        match self {
+            ValueRef::Built(_) => None,
+            ValueRef::Taped(item) => item.integer_text(),
+        }
+    }
+
     /// Whether the value is an integer that fits into 64 bits without a sign.
     pub fn is_unsigned(self) -> bool {
         match self {

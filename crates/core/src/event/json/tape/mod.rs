@@ -319,6 +319,12 @@ impl<'a> TapeValue<'a> {
         }
     }
 
+    /// The text of an integer as received, which is also how it is written.
+    pub fn integer_text(self) -> Option<&'a str> {
+        let entry = self.entry();
+        (entry.kind == EntryKind::Integer).then(|| self.of.slice(entry))
+    }
+
     /// Whether the value is an integer without a sign, which fits into 64 bits.
     pub fn is_unsigned(self) -> bool {
         let entry = self.entry();
