@@ -69,7 +69,11 @@ pub fn page_query<'f>(
 ) -> (String, Vec<SqlValue<'f>>) {
     let mut terms = FilterTerms::default();
     terms.add_plain(part);
-    terms.add_some("received >= ?", filter.since.map(micros));
+    // The position of the page before is later. With both, SQLite would search from the earlier one for each page.
+    let since = filter
+        .since
+        .filter(|since| after.is_none_or(|after| after.received < *since));
+    terms.add_some("received >= ?", since.map(micros));
     terms.add_some("received < ?", filter.until.map(micros));
     terms.add_some("key = ?", filter.key.as_deref());
     terms.add_some("source = ?", filter.source.as_deref());
