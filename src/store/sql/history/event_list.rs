@@ -3,6 +3,8 @@
 
 use std::cmp::Reverse;
 
+use jiff::Timestamp;
+
 use super::runs::number;
 use super::terms::FilterTerms;
 use super::{HistoryDatabase, SqlHistory};
@@ -54,6 +56,12 @@ impl<D: HistoryDatabase> SqlHistory<D> {
         filter: &EventFilter,
         page: EventPage,
     ) -> Result<Vec<ListedEvent>, HistoryError> {
+        // The position of the page before is earlier. With both, SQLite would search from the later one for each page.
+        let is_needed = |until: &Timestamp| page.before.is_none_or(|at| at.received >= *until);
+        let filter = &EventFilter {
+            until: filter.until.filter(is_needed),
+            ..filter.clone()
+        };
         let mut events = Vec::new();
         for range in self.ranges(filter)? {
             let (sql, values) = range.list_query(page);
