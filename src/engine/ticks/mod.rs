@@ -80,8 +80,8 @@ impl<S: Store, P: Perform> Ticker<S, P> {
     /// Takes the rules of a rulebook, each from its last tick on, or from now on if it is new.
     async fn plan_rules(&mut self, active: &ActiveRulebook) -> Result<(), StoreError> {
         let store = &self.engine.shared.store;
-        // A new rule ticks from the time before the store was read: another daemon may have planned it since then, and
-        // would skip a tick that is earlier than the time which is noted here.
+        // Taken before the store is read. Another daemon may plan a new rule in the meantime: it would skip a tick that is
+        // earlier than the time that is noted here.
         let now = self.engine.shared.now();
         let known = store.last_ticks().await?;
         let rules = &active.rulebook.rules.rules;

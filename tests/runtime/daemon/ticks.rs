@@ -134,6 +134,18 @@ async fn the_last_missed_tick_runs_after_downtime() {
 }
 
 #[tokio::test]
+async fn a_rule_ticks_from_the_time_before_its_last_tick_was_read() {
+    let (clock, store) = (clock(), Durable::default());
+    let daemon = daemon(&rule("a", "\"0 * * * *\"", ""), &store, &clock).await;
+    let task = daemon.engine.start_ticks();
+    // The task reads the store. The time of a tick comes before it has the answer.
+    tokio::task::yield_now().await;
+    clock.advance(MINUTE);
+    ran(&store, &clock, "a@2026-11-30T08:00:00Z").await;
+    task.abort();
+}
+
+#[tokio::test]
 async fn many_rules_tick_at_one_instant() {
     // More than one commit takes, and more than the queue of the store holds.
     const RULES: usize = 600;
