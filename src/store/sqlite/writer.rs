@@ -64,17 +64,7 @@ impl Writer {
     pub fn start(connection: Connection, state: WriterState) -> Self {
         let (jobs, inbox) = mpsc::channel(QUEUE_CAPACITY);
         let commits = Arc::new(Commits::default());
-        let identity = match &state.location {
-            Location::File(path) => Some(FileIdentity::of(path)),
-            Location::Memory => None,
-        };
-        let writer = WriterThread {
-            identity,
-            connection,
-            state,
-            commits: Arc::clone(&commits),
-            set_durability: None,
-        };
+        let writer = WriterThread::new(connection, state, Arc::clone(&commits));
         tick(jobs.downgrade());
         let thread = std::thread::spawn(move || {
             let _end = EndOnPanic;
@@ -173,8 +163,9 @@ enum BatchResult {
     RolledBack,
 }
 
-struct WriterThread {
-    connection: Connection,
+/// The work of the thread.
+pub struct WriterThread {
+    pub connection: Connection,
     /// `None` in memory.
     identity: Option<FileIdentity>,
     state: WriterState,
@@ -184,6 +175,20 @@ struct WriterThread {
 }
 
 impl WriterThread {
+    pub fn new(connection: Connection, state: WriterState, commits: Arc<Commits>) -> Self {
+        let identity = match &state.location {
+            Location::File(path) => Some(FileIdentity::of(path)),
+            Location::Memory => None,
+        };
+        Self {
+            identity,
+            connection,
+            state,
+            commits,
+            set_durability: None,
+        }
+    }
+
     fn run(mut self, mut inbox: mpsc::Receiver<WriteJob>) {
         while let Some(first) = inbox.blocking_recv() {
             let mut batch = vec![first];
@@ -209,7 +214,8 @@ impl WriterThread {
         Ok(())
     }
 
-    fn commit(&mut self, mut batch: Vec<WriteJob>) {
+    /// Executes jobs together, and answers them.
+    pub fn commit(&mut self, mut batch: Vec<WriteJob>) {
         let began = Instant::now();
         let commits = Arc::clone(&self.commits);
         let _in_progress = commits.progress.begin();
@@ -374,91 +380,5 @@ impl WriterThread {
         if let Some(file) = self.identity.as_mut().and_then(FileIdentity::lost) {
             fatal::lost(file);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-    use crate::store::StoreSettings;
-    use crate::store::conformance::{arrival, live_rule};
-    use crate::store::sqlite::archive_buffer::ArchiveBuffer;
-    use crate::store::sqlite::commit::EncodedEvent;
-    use crate::store::sqlite::database;
-    use flowtrigger_core::run::RunId;
-
-    /// A thread's work without its thread, so that a test decides which jobs a batch has.
-    fn writer() -> WriterThread {
-        let connection = database::open_in_memory().unwrap();
-        let state = WriterState::new(
-            &connection,
-            Location::Memory,
-            StoreSettings::in_memory(),
-            Arc::new(ArchiveBuffer::default()),
-        );
-        WriterThread {
-            identity: None,
-            state: state.unwrap(),
-            connection,
-            commits: Arc::default(),
-            set_durability: None,
-        }
-    }
-
-    fn arriving(id: &str) -> (WriteJob, JobAnswer<RunId>) {
-        let event = EncodedEvent::new(arrival(id, &live_rule("a")));
-        WriteJob::repeatable(Durability::Synced, move |transaction| {
-            let committed = transaction.commit_all(std::slice::from_ref(&event))?;
-            Ok(committed[0].runs[0].id)
-        })
-    }
-
-    fn failing(executed: &Arc<AtomicUsize>) -> (WriteJob, JobAnswer<()>) {
-        let executed = Arc::clone(executed);
-        WriteJob::repeatable(Durability::Synced, move |transaction| {
-            executed.fetch_add(1, Ordering::Relaxed);
-            let sql = "INSERT INTO facts VALUES ('failing', 1)";
-            transaction.connection.execute(sql, [])?;
-            Err::<(), _>(StoreError::Broken("injected".into()))
-        })
-    }
-
-    fn rows(writer: &WriterThread, sql: &str) -> i64 {
-        let connection = &writer.connection;
-        connection.query_row(sql, [], |row| row.get(0)).unwrap()
-    }
-
-    /// The failing job is between two others, whose batch has a job beside them or not.
-    fn check_failure(beside: Option<WriteJob>, executions: usize) {
-        let (mut writer, executed) = (writer(), Arc::default());
-        let (first, mut first_answer) = arriving("1");
-        let (failing, mut failing_answer) = failing(&executed);
-        let (second, mut second_answer) = arriving("2");
-        let mut batch = vec![first, failing, second];
-        batch.extend(beside);
-        writer.commit(batch);
-        let first = first_answer.try_recv().unwrap().unwrap();
-        let second = second_answer.try_recv().unwrap().unwrap();
-        assert_ne!(first, second);
-        let injected = Err(StoreError::Broken("injected".into()));
-        assert_eq!(failing_answer.try_recv().unwrap(), injected);
-        assert_eq!(executed.load(Ordering::Relaxed), executions);
-        assert_eq!(writer.commits.count.load(Ordering::Relaxed), 1);
-        assert_eq!(rows(&writer, "SELECT count(*) FROM runs"), 2);
-        let sql = "SELECT count(*) FROM facts WHERE name = 'failing'";
-        assert_eq!(rows(&writer, sql), 0);
-    }
-
-    #[test]
-    fn a_job_that_fails_does_not_affect_the_jobs_of_its_batch() {
-        check_failure(None, 2);
-    }
-
-    #[test]
-    fn a_batch_with_a_job_that_cannot_be_repeated_is_executed_once() {
-        let (tick, _) = WriteJob::single(Durability::Synced, |transaction| transaction.tick());
-        check_failure(Some(tick), 1);
     }
 }

@@ -69,7 +69,7 @@ pub fn page_query<'f>(
 ) -> (String, Vec<SqlValue<'f>>) {
     let mut terms = FilterTerms::default();
     terms.add_plain(part);
-    // The position of the page before is later. With both, SQLite would search from the earlier one for each page.
+    // Not needed if the page begins later: with both, SQLite would search from the earlier one for each page.
     let since = filter
         .since
         .filter(|since| after.is_none_or(|after| after.received < *since));

@@ -50,20 +50,24 @@ enum FilterRule {
     },
 }
 
+/// The filter without its end if the page begins earlier: with both, SQLite would search from the end for each page.
+pub(in crate::store) fn filter_of_page(filter: &EventFilter, page: EventPage) -> EventFilter {
+    let is_needed = |until: &Timestamp| page.before.is_none_or(|at| at.received >= *until);
+    EventFilter {
+        until: filter.until.filter(is_needed),
+        ..filter.clone()
+    }
+}
+
 impl<D: HistoryDatabase> SqlHistory<D> {
     pub(super) fn list_events(
         &self,
         filter: &EventFilter,
         page: EventPage,
     ) -> Result<Vec<ListedEvent>, HistoryError> {
-        // The position of the page before is earlier. With both, SQLite would search from the later one for each page.
-        let is_needed = |until: &Timestamp| page.before.is_none_or(|at| at.received >= *until);
-        let filter = &EventFilter {
-            until: filter.until.filter(is_needed),
-            ..filter.clone()
-        };
+        let filter = filter_of_page(filter, page);
         let mut events = Vec::new();
-        for range in self.ranges(filter)? {
+        for range in self.ranges(&filter)? {
             let (sql, values) = range.list_query(page);
             events.extend(self.database.rows(&sql, &values, read)?);
         }

@@ -1,8 +1,9 @@
-//! Tests of the SQLite store beyond the conformance suite: restarts, limits, damage. They read rows from the
-//! file, and nothing from the inside of the store.
+//! Tests of the SQLite store beyond the conformance suite: restarts, limits, damage. Most read rows
+//! from the file and nothing from the inside of the store.
 
 mod awaiting;
 mod backup;
+mod batches;
 mod claims;
 mod counting;
 mod exchanges;
@@ -55,6 +56,28 @@ impl Folder {
 
     fn open_with(&self, settings: StoreSettings) -> (SqliteStore, RecoveryReport) {
         SqliteStore::open(&self.path, settings).unwrap()
+    }
+
+    /// A store that has received events a second apart, and a connection to its file.
+    async fn with_events_apart(&self, count: usize) -> Connection {
+        let (store, _) = self.open();
+        let rule = live_rule("a");
+        let events = (0..count).map(|number| arrival(&number.to_string(), &rule));
+        store.commit_all(events.collect()).await.unwrap();
+        drop(store);
+        let connection = database::open(&self.path).unwrap();
+        let apart = "UPDATE events SET received = received + id * 1000000";
+        connection.execute(apart, []).unwrap();
+        connection
+    }
+
+    /// The position of a stored event in the order of receipt.
+    fn position(&self, row: i64) -> crate::store::history::ArchivePosition {
+        let received = self.rows(&format!("SELECT received FROM events WHERE id = {row}"));
+        crate::store::history::ArchivePosition {
+            received: codec::time(received),
+            row: crate::store::history::EventRowId(row),
+        }
     }
 
     fn rows(&self, sql: &str) -> i64 {
@@ -357,4 +380,15 @@ async fn old_runs_are_deleted_and_held_ones_are_kept() {
     assert_eq!(folder.rows("SELECT count(*) FROM request_urls"), 2);
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.get("done"), counts["held"]), (None, 1));
+}
+
+/// How many steps of its program SQLite executes for a query.
+fn steps(
+    connection: &Connection,
+    (sql, values): (String, Vec<crate::store::sql::SqlValue<'_>>),
+) -> i32 {
+    let mut query = connection.prepare(&sql).unwrap();
+    let rows = query.query_map(rusqlite::params_from_iter(values), |_| Ok(()));
+    rows.unwrap().for_each(|row| row.unwrap());
+    query.get_status(rusqlite::StatementStatus::VmStep)
 }

@@ -125,6 +125,29 @@ fn plan(connection: &Connection, sql: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_late_page_of_events_costs_no_more_than_the_first() {
+    use crate::store::history::{EventFilter, EventPage};
+    use crate::store::sql::history::event_list::filter_of_page;
+    let folder = Folder::new();
+    let connection = folder.with_events_apart(400).await;
+    let history = SqliteHistory::open(&folder.path).unwrap();
+    let filter = EventFilter {
+        until: Some(Timestamp::MAX),
+        ..EventFilter::default()
+    };
+    let steps = |before: Option<i64>| -> i32 {
+        let before = before.map(|row| folder.position(row));
+        let page = EventPage { limit: 9, before };
+        let filter = filter_of_page(&filter, page);
+        let ranges = history.ranges(&filter).unwrap().into_iter();
+        let costs = ranges.map(|range| steps(&connection, range.list_query(page)));
+        costs.sum()
+    };
+    let (first, late) = (steps(None), steps(Some(20)));
+    assert!(late < 2 * first, "{late} steps, {first} for the first");
+}
+
+#[tokio::test]
 async fn a_page_of_events_reads_ranges_of_an_index_in_their_order() {
     use crate::store::history::{ArchivePosition, EventFilter, EventPage, ListedOutcome};
     let folder = Folder::new();

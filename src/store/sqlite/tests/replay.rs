@@ -96,36 +96,17 @@ async fn equal_bodies_within_ten_minutes_are_one_event_in_a_replay_too() {
 #[tokio::test]
 async fn a_late_page_of_the_archive_costs_no_more_than_the_first() {
     let folder = Folder::new();
-    let (store, _) = folder.open();
-    let rule = live_rule("a");
-    let events = (0..400).map(|number| arrival(&number.to_string(), &rule));
-    store.commit_all(events.collect()).await.unwrap();
-    drop(store);
-    let connection = database::open(&folder.path).unwrap();
-    let apart = "UPDATE events SET received = received + id * 1000000";
-    connection.execute(apart, []).unwrap();
+    let connection = folder.with_events_apart(400).await;
     let filter = ArchiveFilter {
         since: Some(Timestamp::UNIX_EPOCH),
         ..ArchiveFilter::default()
     };
     let steps = |after: Option<i64>| {
-        let after = after.map(|row| crate::store::history::ArchivePosition {
-            received: codec::time(
-                folder.rows(&format!("SELECT received FROM events WHERE id = {row}")),
-            ),
-            row: EventRowId(row),
-        });
-        let (sql, values) = page_query(&filter, "matched = 1", after, 9);
-        let mut page = connection.prepare(&sql).unwrap();
-        let rows = page.query_map(rusqlite::params_from_iter(values), |_| Ok(()));
-        assert_eq!(rows.unwrap().count(), 9);
-        page.get_status(rusqlite::StatementStatus::VmStep)
+        let after = after.map(|row| folder.position(row));
+        steps(&connection, page_query(&filter, "matched = 1", after, 9))
     };
     let (first, late) = (steps(None), steps(Some(380)));
-    assert!(
-        late < 2 * first,
-        "{late} steps for a late page, {first} for the first"
-    );
+    assert!(late < 2 * first, "{late} steps, {first} for the first");
 }
 
 #[tokio::test]
