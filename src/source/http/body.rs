@@ -1,5 +1,5 @@
 //! Reads request bodies within a limit per body and memory limits for all bodies: of their bytes while they are
-//! received, and of the values in them while they are accepted.
+//! received, and of their values and stored texts while they are accepted.
 //! Reads on for a while beyond the limit of a body without keeping it, so that the sender receives the 413.
 
 use std::future::poll_fn;
@@ -118,7 +118,7 @@ impl BodyLimiter {
             if received <= limit {
                 self.reserve(&mut kept, received).await?;
                 if let Some(whole) = length.filter(|whole| (received..=limit).contains(whole)) {
-                    // Grows once. Memory that is not written yet takes no place.
+                    // Grows once. The kernel provides memory only when it is written.
                     kept.bytes.reserve_exact(whole - kept.bytes.len());
                 }
                 kept.bytes.extend_from_slice(&chunk);

@@ -28,7 +28,7 @@ pub struct HttpLimits {
     pub bodies: usize,
     /// JSON values of a body.
     pub values: usize,
-    /// Estimated bytes of memory of the values of all bodies that are being accepted, without those of ordinary
+    /// Estimated bytes of memory of the values and stored texts of all bodies that are being accepted, without ordinary
     /// events. Large bodies wait for each other: accepting one takes a few milliseconds.
     pub value_memory: usize,
     /// Time from the first to the last byte of a request, and of a response. Senders time out after
