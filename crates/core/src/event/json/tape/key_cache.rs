@@ -3,7 +3,7 @@
 //! its object: none repeats another.
 
 use crate::event::json::tape::path_numbers::PathNumber;
-use crate::event::json::tape::run::{common, same};
+use crate::event::json::tape::run::{equal_bytes, same};
 
 /// The memory of a cache is limited; it starts again with the next text when this many keys are remembered.
 const MAX_CACHED_KEYS: usize = 4096;
@@ -14,7 +14,7 @@ const TEXT: usize = 32;
 const MARKS: usize = 3;
 
 /// The number of a remembered key, or `NONE`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyNumber(u16);
 
 /// Where a key was found: after another key, or as the first key of an object.
@@ -33,13 +33,16 @@ pub struct KeyCache {
     full: bool,
 }
 
-/// In one cache line.
+/// A remembered key, in one cache line.
 #[derive(Debug)]
 #[repr(align(64))]
-struct CachedKey {
+pub struct CachedKey {
     /// The key between quotes, and a colon.
     text: [u8; TEXT],
-    length: u8,
+    /// One bit for each byte of `text` after that.
+    unused: u32,
+    /// The length of the key with quotes and colon.
+    span: u8,
     hash: u32,
     after: Followers,
     within: Followers,
@@ -57,19 +60,6 @@ struct Followers {
     last: KeyNumber,
     /// All of them; the others are its siblings.
     first: KeyNumber,
-}
-
-/// What is known of a key.
-#[derive(Debug, Clone, Copy)]
-pub struct RecognisedKey {
-    pub hash: u32,
-    /// The length of the key.
-    pub length: usize,
-    /// The length with quotes and colon.
-    pub span: usize,
-    /// The key that was found last after this one.
-    pub next: KeyNumber,
-    pub path: PathNumber,
 }
 
 impl KeyNumber {
@@ -112,7 +102,7 @@ impl KeyCache {
     #[inline]
     pub fn last(&self, place: KeyPosition) -> KeyNumber {
         let (KeyPosition::After(key) | KeyPosition::Within(key) | KeyPosition::InList(key)) = place;
-        let Some(key) = self.keys.get(usize::from(key.0)) else {
+        let Some(key) = self.get(key) else {
             return KeyNumber::NONE;
         };
         match place {
@@ -122,19 +112,20 @@ impl KeyCache {
         }
     }
 
-    /// What is known of a key if the text has it at a position.
     #[inline(always)]
-    pub fn recognise(&self, key: KeyNumber, bytes: &[u8], at: usize) -> Option<RecognisedKey> {
-        let key = self.keys.get(usize::from(key.0))?;
-        let text = bytes.get(at..)?.first_chunk::<TEXT>()?;
-        let span = usize::from(key.length);
-        (common(text, &key.text) >= span).then_some(RecognisedKey {
-            hash: key.hash,
-            length: span - MARKS,
-            span,
-            next: key.after.last,
-            path: key.path,
-        })
+    pub fn get(&self, key: KeyNumber) -> Option<&CachedKey> {
+        self.keys.get(usize::from(key.0))
+    }
+
+    /// A key if the rest of a text starts with it.
+    #[inline(always)]
+    pub fn recognise(&self, key: KeyNumber, rest: &[u8]) -> Option<&CachedKey> {
+        let key = self.get(key)?;
+        let starts = match rest.first_chunk::<TEXT>() {
+            Some(start) => equal_bytes(start, &key.text) | key.unused == u32::MAX,
+            None => key.starts(rest),
+        };
+        starts.then_some(key)
     }
 
     /// The number of a key in a place, if it is known there.
@@ -145,7 +136,7 @@ impl KeyCache {
         hash: u32,
     ) -> Option<(KeyNumber, PathNumber)> {
         let mut next = self.followers(place)?.first;
-        while let Some(key) = self.keys.get(usize::from(next.0)) {
+        while let Some(key) = self.get(next) {
             if key.hash == hash && same(key.name(), name) {
                 let path = key.path;
                 self.followers(place)?.last = next;
@@ -198,8 +189,7 @@ impl KeyCache {
     }
 
     fn count(&self, first: KeyNumber) -> usize {
-        let key = |number: KeyNumber| self.keys.get(usize::from(number.0));
-        std::iter::successors(key(first), |before| key(before.sibling)).count()
+        std::iter::successors(self.get(first), |before| self.get(before.sibling)).count()
     }
 }
 
@@ -211,9 +201,11 @@ impl CachedKey {
         text[1..end].copy_from_slice(name);
         text[end] = b'"';
         text[end + 1] = b':';
+        let span = end + 2;
         Self {
             text,
-            length: (end + 2) as u8,
+            unused: u32::MAX.checked_shl(span as u32).unwrap_or(0),
+            span: span as u8,
             hash,
             after: Followers::NONE,
             within: Followers::NONE,
@@ -223,7 +215,43 @@ impl CachedKey {
         }
     }
 
-    fn name(&self) -> &[u8] {
-        &self.text[1..usize::from(self.length) - 2]
+    #[cold]
+    #[inline(never)]
+    fn starts(&self, rest: &[u8]) -> bool {
+        rest.starts_with(&self.text[..self.span()])
+    }
+
+    /// The key without quotes.
+    #[inline]
+    pub fn name(&self) -> &[u8] {
+        &self.text[1..=self.length()]
+    }
+
+    /// The length of the key.
+    #[inline(always)]
+    pub fn length(&self) -> usize {
+        self.span() - MARKS
+    }
+
+    /// The length of the key with quotes and colon.
+    #[inline(always)]
+    pub fn span(&self) -> usize {
+        usize::from(self.span)
+    }
+
+    #[inline(always)]
+    pub fn hash(&self) -> u32 {
+        self.hash
+    }
+
+    #[inline(always)]
+    pub fn path(&self) -> PathNumber {
+        self.path
+    }
+
+    /// The key that was found last after this one.
+    #[inline(always)]
+    pub fn next(&self) -> KeyNumber {
+        self.after.last
     }
 }

@@ -13,6 +13,11 @@ pub(in crate::event::json) const fn hash(bytes: &[u8], start: usize, end: usize)
     )
 }
 
+/// The hash of a whole key.
+pub(super) const fn hash_of(key: &[u8]) -> u32 {
+    hash(key, 0, key.len())
+}
+
 /// Up to eight bytes as one number.
 const fn word(bytes: &[u8], start: usize, end: usize) -> u64 {
     let (mut word, mut at) = (0, end);
@@ -56,7 +61,7 @@ impl HashedKey {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
-            hash: hash(name.as_bytes(), 0, name.len()),
+            hash: hash_of(name.as_bytes()),
         }
     }
 }

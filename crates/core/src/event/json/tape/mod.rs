@@ -13,6 +13,7 @@ mod token;
 
 pub use crate::event::json::tape::key_hash::HashedKey;
 pub(super) use crate::event::json::tape::key_hash::hash;
+use crate::event::json::tape::key_hash::hash_of;
 pub use crate::event::json::tape::path_numbers::{PathNumber, PathNumbers};
 
 use std::borrow::Cow;
@@ -20,8 +21,9 @@ use std::borrow::Cow;
 use serde_json::{Map, Number, Value};
 
 use crate::event::json::lookup::TABLE_PATHS;
-use crate::event::json::tape::key_cache::KeyCache;
-use crate::event::json::tape::run::same;
+use crate::event::json::tape::key_cache::{KeyCache, KeyNumber};
+use crate::event::json::tape::run::{plain, same};
+use crate::event::json::tape::scan::OpenContainer;
 use crate::event::json::tape::token::integer;
 use crate::number::nearest_double;
 
@@ -42,13 +44,19 @@ pub enum JsonKind {
 /// The buffers of the scanner, reused for every text to avoid allocations.
 #[derive(Debug, Default)]
 pub struct Tape {
+    /// Those after the first `count` are of earlier texts.
     entries: Vec<TapeEntry>,
+    count: usize,
     /// The hashes of the keys of open objects with a new key.
     hashes: Vec<u32>,
+    /// The containers around the open one.
+    containers: Vec<OpenContainer>,
     keys: KeyCache,
     paths: PathNumbers,
-    /// By path, the index of the last entry that was there. The entry of this text, if it has the path.
-    places: Vec<u32>,
+    /// By path.
+    places: Vec<PathPlace>,
+    /// The number of the last text.
+    text: u32,
     numbering: u64,
 }
 
@@ -57,7 +65,9 @@ pub struct Tape {
 pub struct TapeDocument<'a> {
     text: &'a str,
     entries: &'a [TapeEntry],
-    places: &'a [u32],
+    keys: &'a KeyCache,
+    places: &'a [PathPlace],
+    number: u32,
     numbering: u64,
 }
 
@@ -68,37 +78,64 @@ pub struct TapeValue<'a> {
     at: u32,
 }
 
-/// A value with its key. The order keeps the fields of the key apart: if two of them were neighbours here and in the
-/// scanner, the compiler would copy them with one wide load, which has to wait for the two writes before it.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct TapeEntry {
-    /// The key of an entry of an object; without the quotes.
-    key_start: u32,
-    /// The byte range in the text; for a string, without the quotes.
-    start: u32,
-    /// The hash of the key.
-    hash: u32,
-    end: u32,
-    path: PathNumber,
-    /// The index of the entry after the content.
-    link: u32,
-    key_length: u16,
-    kind: EntryKind,
-    /// Whether the text has escapes.
-    escaped: bool,
+/// The last value that was at a path.
+#[derive(Debug, Clone, Copy, Default)]
+struct PathPlace {
+    /// The number of the text that it was in; none has 0.
+    text: u32,
+    entry: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A value with its key.
+#[derive(Debug, Clone, Copy, Default)]
+struct TapeEntry {
+    /// The start of the key in the text, without the quote; 0 for a value without a key.
+    key_start: u32,
+    /// The start of the value in the text; for a string, without the quote.
+    start: u32,
+    /// The end of the value in the text; for a container, the index of the entry after its content.
+    end: u32,
+    /// Of the value with a key.
+    key: KeyNumber,
+    kind: EntryKind,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum EntryKind {
+    #[default]
     Null,
     True,
     False,
     Integer,
     Decimal,
     Text,
+    EscapedText,
     List,
     Object,
+}
+
+impl TapeEntry {
+    /// The index of the entry after this value, which has the index `at`.
+    #[inline(always)]
+    fn next(&self, at: u32) -> u32 {
+        match self.kind {
+            EntryKind::List | EntryKind::Object => self.end,
+            _ => at + 1,
+        }
+    }
+}
+
+/// The key of an entry; empty for one without a key.
+#[inline]
+fn key_of<'a>(text: &'a [u8], entry: &TapeEntry, keys: &KeyCache) -> &'a [u8] {
+    let start = entry.key_start as usize;
+    let end = match keys.get(entry.key) {
+        _ if start == 0 => 0,
+        Some(known) => start + known.length(),
+        None => plain(text, start),
+    };
+    text.get(start..end)
+        .expect("a key spans a part of the text")
 }
 
 impl Tape {
@@ -112,15 +149,17 @@ impl Tape {
         scan::scan(bytes, self)?;
         Some(TapeDocument {
             text,
-            entries: &self.entries,
+            entries: &self.entries[..self.count],
+            keys: &self.keys,
             places: &self.places,
+            number: self.text,
             numbering: self.numbering,
         })
     }
 
     /// Prepares for the next text. What is remembered of earlier texts is limited: it starts again.
     fn begin(&mut self) {
-        self.entries.clear();
+        self.count = 0;
         self.hashes.clear();
         if self.keys.is_full() || self.paths.is_full() {
             self.keys.clear();
@@ -129,7 +168,12 @@ impl Tape {
             self.numbering += 1;
         }
         self.number_table_paths();
-        self.places.resize(self.paths.end(), 0);
+        if self.text == u32::MAX {
+            self.places.clear();
+            self.text = 0;
+        }
+        self.text += 1;
+        self.places.resize(self.paths.end(), PathPlace::default());
     }
 
     /// The paths of all tables have the first numbers.
@@ -175,9 +219,8 @@ impl<'a> TapeDocument<'a> {
     /// The number on the tape of the value at a path that leads through objects only.
     #[inline]
     pub fn entry_at(&self, path: PathNumber) -> Option<u32> {
-        let at = *self.places.get(path.index())?;
-        let entry = self.entries.get(at as usize)?;
-        (entry.path == path).then_some(at)
+        let place = self.places.get(path.index())?;
+        (place.text == self.number).then_some(place.entry)
     }
 
     #[inline]
@@ -201,7 +244,7 @@ impl<'a> TapeValue<'a> {
             EntryKind::Null => JsonKind::Null,
             EntryKind::True | EntryKind::False => JsonKind::Bool,
             EntryKind::Integer | EntryKind::Decimal => JsonKind::Number,
-            EntryKind::Text => JsonKind::Text,
+            EntryKind::Text | EntryKind::EscapedText => JsonKind::Text,
             EntryKind::List => JsonKind::List,
             EntryKind::Object => JsonKind::Object,
         }
@@ -237,26 +280,25 @@ impl<'a> TapeValue<'a> {
     #[inline]
     pub fn key(self) -> &'a str {
         let entry = self.entry();
+        let key = key_of(self.of.text.as_bytes(), entry, self.of.keys);
         let start = entry.key_start as usize;
-        let key = self
-            .of
-            .text
-            .get(start..start + usize::from(entry.key_length));
+        let key = self.of.text.get(start..start + key.len());
         key.expect("a key spans a part of the text")
     }
 
     #[inline]
     pub fn key_hash(self) -> u32 {
-        self.entry().hash
+        let entry = self.entry();
+        match self.of.keys.get(entry.key) {
+            Some(known) => known.hash(),
+            None => hash_of(key_of(self.of.text.as_bytes(), entry, self.of.keys)),
+        }
     }
 
     #[inline]
     pub fn has_key(self, name: &str) -> bool {
-        let entry = self.entry();
-        let start = entry.key_start as usize;
-        let key = start..start + usize::from(entry.key_length);
-        let key = self.of.text.as_bytes().get(key);
-        key.is_some_and(|key| same(key, name.as_bytes()))
+        let key = key_of(self.of.text.as_bytes(), self.entry(), self.of.keys);
+        same(key, name.as_bytes())
     }
 
     #[inline]
@@ -268,11 +310,11 @@ impl<'a> TapeValue<'a> {
     #[inline]
     fn content(self, kind: EntryKind) -> impl Iterator<Item = TapeValue<'a>> {
         let entry = self.entry();
-        let end = if entry.kind == kind { entry.link } else { 0 };
+        let end = if entry.kind == kind { entry.end } else { 0 };
         let mut at = self.at + 1;
         std::iter::from_fn(move || {
             let item = (at < end).then(|| self.of.item(at))?;
-            at = item.entry().link;
+            at = item.entry().next(at);
             Some(item)
         })
     }
@@ -288,17 +330,17 @@ impl<'a> TapeValue<'a> {
     #[inline]
     pub fn text(self) -> Option<Cow<'a, str>> {
         let entry = self.entry();
-        if entry.kind != EntryKind::Text {
-            return None;
+        match entry.kind {
+            EntryKind::Text | EntryKind::EscapedText => Some(self.of.unescaped(entry)),
+            _ => None,
         }
-        Some(self.of.unescaped(entry))
     }
 
     /// A text without escapes, and the bytes of the document from its start on.
     #[inline(always)]
     pub fn unescaped_text(self) -> Option<(&'a str, &'a [u8])> {
         let entry = self.entry();
-        if entry.kind != EntryKind::Text || entry.escaped {
+        if entry.kind != EntryKind::Text {
             return None;
         }
         let after = self.of.text.as_bytes().get(entry.start as usize..);
@@ -351,7 +393,9 @@ impl<'a> TapeValue<'a> {
             EntryKind::Integer | EntryKind::Decimal => {
                 self.number().map_or(Value::Null, Value::Number)
             }
-            EntryKind::Text => Value::String(self.of.unescaped(self.entry()).into_owned()),
+            EntryKind::Text | EntryKind::EscapedText => {
+                Value::String(self.of.unescaped(self.entry()).into_owned())
+            }
             EntryKind::List => self.elements().map(TapeValue::value).collect(),
             EntryKind::Object => {
                 let entries = self.entries();
@@ -382,7 +426,7 @@ impl<'a> TapeDocument<'a> {
 
     fn unescaped(&self, entry: &TapeEntry) -> Cow<'a, str> {
         let text = self.slice(entry);
-        if !entry.escaped {
+        if entry.kind == EntryKind::Text {
             return Cow::Borrowed(text);
         }
         let quoted = self

@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::event::json::tape::key_hash::hash;
+use crate::event::json::tape::key_hash::hash_of;
 
 /// The maximum number of paths that are numbered because texts have them.
 const MAX_PATHS_OF_TEXTS: usize = 4096;
@@ -70,7 +70,7 @@ impl PathNumbers {
     /// The number of a path that will be looked up.
     pub fn of_keys<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) -> PathNumber {
         let step = |parent, key: &str| {
-            let (name, hash) = (key.as_bytes(), hash(key.as_bytes(), 0, key.len()));
+            let (name, hash) = (key.as_bytes(), hash_of(key.as_bytes()));
             match self.find(parent, name, hash) {
                 PathNumber::NONE => self.add(parent, name, hash),
                 known => known,
@@ -120,11 +120,7 @@ mod tests {
         assert_eq!(numbers.of_keys(["a", "b"]), first);
         assert_eq!(numbers.of_keys([]), PathNumber::ROOT);
         let text = |numbers: &mut PathNumbers, parent, name: &str| {
-            numbers.of_text(
-                parent,
-                name.as_bytes(),
-                hash(name.as_bytes(), 0, name.len()),
-            )
+            numbers.of_text(parent, name.as_bytes(), hash_of(name.as_bytes()))
         };
         let parent = text(&mut numbers, PathNumber::ROOT, "a");
         assert_eq!(text(&mut numbers, parent, "b"), first);
@@ -138,11 +134,7 @@ mod tests {
     fn texts_have_a_limited_number_of_paths() {
         let mut numbers = PathNumbers::default();
         let text = |numbers: &mut PathNumbers, name: &str| {
-            numbers.of_text(
-                PathNumber::ROOT,
-                name.as_bytes(),
-                hash(name.as_bytes(), 0, name.len()),
-            )
+            numbers.of_text(PathNumber::ROOT, name.as_bytes(), hash_of(name.as_bytes()))
         };
         for number in 0..MAX_PATHS_OF_TEXTS {
             assert!(!numbers.is_full());

@@ -6,9 +6,16 @@ use wide::u8x16;
 const WIDTH: usize = 16;
 
 /// The position of the next quote, backslash or control character.
-#[inline(always)]
+#[inline]
 pub(in crate::event::json) fn plain(bytes: &[u8], start: usize) -> usize {
-    run(bytes, start, |chunk| {
+    let rest = bytes.get(start..).unwrap_or_default();
+    bytes.len() - after_plain(rest).len()
+}
+
+/// What is left of a text from the next quote, backslash or control character on.
+#[inline(always)]
+pub(super) fn after_plain(rest: &[u8]) -> &[u8] {
+    run(rest, |chunk| {
         // With this bit flipped, the quote and the control characters are the values up to 0x20.
         let flipped = chunk ^ u8x16::splat(0x02);
         let low = flipped.min(u8x16::splat(0x20)).simd_eq(flipped);
@@ -16,51 +23,46 @@ pub(in crate::event::json) fn plain(bytes: &[u8], start: usize) -> usize {
     })
 }
 
-/// The position of the next byte that is not a digit.
+/// What is left of a text from the next byte on that is not a digit.
 #[inline(always)]
-pub(super) fn digits(bytes: &[u8], start: usize) -> usize {
-    run(bytes, start, |chunk| {
+pub(super) fn after_digits(rest: &[u8]) -> &[u8] {
+    run(rest, |chunk| {
         let value = chunk ^ u8x16::splat(b'0');
         value.min(u8x16::splat(9)).simd_eq(value).to_bitmask() ^ 0xFFFF
     })
 }
 
-/// The first position from `start` on whose bit is set.
+/// What is left of a text from the first byte on whose bit is set.
 #[inline(always)]
-fn run(bytes: &[u8], start: usize, ends: impl Fn(u8x16) -> u32) -> usize {
-    let mut at = start;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<WIDTH>()) {
+fn run(mut rest: &[u8], ends: impl Fn(u8x16) -> u32) -> &[u8] {
+    while let Some((chunk, after)) = rest.split_first_chunk::<WIDTH>() {
         let ends = ends(u8x16::new(*chunk));
         if ends != 0 {
-            return at + ends.trailing_zeros() as usize;
+            return &rest[ends.trailing_zeros() as usize..];
         }
-        at += WIDTH;
+        rest = after;
     }
-    last_run(bytes, at, ends)
+    last_run(rest, ends)
 }
 
 /// The same for fewer bytes.
 #[cold]
 #[inline(never)]
-fn last_run(bytes: &[u8], at: usize, ends: impl Fn(u8x16) -> u32) -> usize {
-    let Some(rest) = bytes.get(at..) else {
-        return bytes.len();
-    };
+fn last_run(rest: &[u8], ends: impl Fn(u8x16) -> u32) -> &[u8] {
     let mut chunk = [0; WIDTH];
-    let rest = &rest[..rest.len().min(WIDTH)];
     chunk[..rest.len()].copy_from_slice(rest);
     let ends = ends(u8x16::new(chunk));
-    at + rest.len().min(ends.trailing_zeros() as usize)
+    &rest[rest.len().min(ends.trailing_zeros() as usize)..]
 }
 
-/// The number of bytes in which two texts are equal from the start.
+/// Which bytes of two texts are equal, one bit each.
 #[inline(always)]
-pub(super) fn common(a: &[u8; 2 * WIDTH], b: &[u8; 2 * WIDTH]) -> usize {
+pub(super) fn equal_bytes(a: &[u8; 2 * WIDTH], b: &[u8; 2 * WIDTH]) -> u32 {
     let half = |text: &[u8; 2 * WIDTH], at: usize| {
         u8x16::new(*text[at..].first_chunk().expect("half of the text"))
     };
     let equal = |at| half(a, at).simd_eq(half(b, at)).to_bitmask();
-    (equal(0) | equal(WIDTH) << WIDTH).trailing_ones() as usize
+    equal(0) | equal(WIDTH) << WIDTH
 }
 
 /// Whether two short texts are equal.
@@ -97,7 +99,8 @@ mod tests {
                 found.map_or(bytes.len(), |length| start + length)
             };
             prop_assert_eq!(plain(&bytes, start), end(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)));
-            prop_assert_eq!(digits(&bytes, start), end(|byte| !byte.is_ascii_digit()));
+            let rest = bytes.get(start..).unwrap_or_default();
+            prop_assert_eq!(bytes.len() - after_digits(rest).len(), end(|byte| !byte.is_ascii_digit()));
         }
 
         #[test]
@@ -121,12 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn equal_bytes_are_counted_from_the_start() {
-        let mut text = [b'a'; 32];
-        assert_eq!(common(&text, &[b'a'; 32]), 32);
-        for at in (0..32).rev() {
-            text[at] = b'b';
-            assert_eq!(common(&text, &[b'a'; 32]), at);
+    fn equal_bytes_have_a_bit_each() {
+        let text = [b'a'; 32];
+        assert_eq!(equal_bytes(&text, &text), u32::MAX);
+        for at in 0..32 {
+            let mut other = text;
+            other[at] = b'b';
+            assert_eq!(equal_bytes(&text, &other), !(1 << at));
         }
     }
 }

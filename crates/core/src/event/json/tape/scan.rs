@@ -3,20 +3,22 @@
 //! Returns `None` for all input that is not certainly valid; the parser then decides and explains.
 
 use crate::event::json::tape::key_cache::{KeyCache, KeyNumber, KeyPosition};
-use crate::event::json::tape::key_hash::{hash, hash_within};
+use crate::event::json::tape::key_hash::{hash_of, hash_within};
 use crate::event::json::tape::path_numbers::{PathNumber, PathNumbers};
-use crate::event::json::tape::run::{plain, same};
+use crate::event::json::tape::run::{after_plain, same};
 use crate::event::json::tape::token::{escaped_end, number};
-use crate::event::json::tape::{EntryKind, Tape, TapeEntry};
+use crate::event::json::tape::{EntryKind, PathPlace, Tape, TapeEntry, key_of};
 use crate::number::RESERVED_KEY;
 
 /// The maximum nesting depth, as in the parser.
 const MAX_DEPTH: usize = 127;
 /// The maximum number of keys of one object, because each new one is compared with all before it.
 const MAX_KEYS: usize = 256;
+/// The number of entries by which a tape grows at least.
+const MIN_GROWTH: usize = 64;
 
 /// The parser rejects the key with this hash.
-const RESERVED_HASH: u32 = hash(RESERVED_KEY.as_bytes(), 0, RESERVED_KEY.len());
+const RESERVED_HASH: u32 = hash_of(RESERVED_KEY.as_bytes());
 
 pub fn scan(bytes: &[u8], tape: &mut Tape) -> Option<()> {
     tape.begin();
@@ -24,348 +26,437 @@ pub fn scan(bytes: &[u8], tape: &mut Tape) -> Option<()> {
     let mut scan = Scanner {
         bytes,
         entries: &mut tape.entries,
+        count: 0,
+        text: tape.text,
         places: &mut tape.places,
         hashes: &mut tape.hashes,
+        containers: &mut tape.containers,
         cache: &mut tape.keys,
         paths: &mut tape.paths,
     };
-    let (byte, at) = scan.visible(0)?;
-    let end = scan.value(byte, at, ScannedKey::NONE, 0)?;
-    match scan.visible(end) {
-        None => Some(()),
-        Some(_) => None,
-    }
+    scan.read()?;
+    tape.count = scan.count;
+    // Values without a path were noted here.
+    tape.places[PathNumber::NONE.index()] = PathPlace::default();
+    Some(())
 }
 
-/// Each method takes the start position and returns the end position, so that the position stays in a
-/// register.
+/// Methods take and return what is left of the text, so that most bytes cost one bounds check.
 struct Scanner<'a> {
     bytes: &'a [u8],
+    /// Those from `count` on are of earlier texts.
     entries: &'a mut Vec<TapeEntry>,
-    places: &'a mut Vec<u32>,
+    count: usize,
+    /// The number of this text.
+    text: u32,
+    places: &'a mut Vec<PathPlace>,
     /// The hashes of the keys of open objects with a new key.
     hashes: &'a mut Vec<u32>,
+    /// The containers around the open one.
+    containers: &'a mut Vec<OpenContainer>,
     cache: &'a mut KeyCache,
     paths: &'a mut PathNumbers,
 }
 
-/// The key of a value; empty for the outermost value and for elements.
+/// A container whose end was not read yet.
 #[derive(Debug, Clone, Copy)]
-struct ScannedKey {
-    start: u32,
-    length: u16,
-    hash: u32,
-    /// The place of the first key of an object under this key.
-    within: KeyPosition,
+pub(super) struct OpenContainer {
+    kind: ContainerKind,
+    /// The index of its entry.
+    entry: u32,
+    /// The path of an object.
     path: PathNumber,
+    /// The index of the hash of its first key, once a key is new; else `NO_HASHES`.
+    hashes: u32,
+    /// The key that was read last; before the first one and in a list, the key of the container.
+    key: KeyNumber,
+    /// The key that is expected next.
+    expected: KeyNumber,
 }
 
-impl ScannedKey {
-    const NONE: Self = Self {
-        start: 0,
-        length: 0,
-        hash: 0,
-        within: KeyPosition::Within(KeyNumber::ROOT),
-        path: PathNumber::ROOT,
-    };
+/// With the byte that ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum ContainerKind {
+    List = b']' as u32,
+    Object = b'}' as u32,
+}
 
-    /// The number of the key in the cache.
+const NO_HASHES: u32 = u32::MAX;
+
+/// A value that has no content of its own.
+struct Scalar<'a> {
+    kind: EntryKind,
+    start: &'a [u8],
+    end: &'a [u8],
+    /// The text after it.
+    rest: &'a [u8],
+}
+
+/// A key that was not expected.
+struct ReadKey<'a> {
+    /// The text after its colon.
+    rest: &'a [u8],
+    start: u32,
+    path: PathNumber,
+    number: KeyNumber,
+    expected: KeyNumber,
+    hashes: u32,
+}
+
+impl OpenContainer {
+    /// The place of the first key of an object in this container.
     #[inline(always)]
-    fn number(&self) -> KeyNumber {
-        let (KeyPosition::Within(key) | KeyPosition::InList(key) | KeyPosition::After(key)) =
-            self.within;
-        key
-    }
-
-    /// The key of the elements of a list under this key: none.
-    fn of_elements(self) -> Self {
-        Self {
-            within: KeyPosition::InList(self.number()),
-            path: PathNumber::NONE,
-            ..Self::NONE
+    fn first_key(&self) -> KeyPosition {
+        match self.kind {
+            ContainerKind::List => KeyPosition::InList(self.key),
+            ContainerKind::Object => KeyPosition::Within(self.key),
         }
     }
 }
 
-/// The keys of an object with a new key.
-struct SeenKeys {
-    object: usize,
-    /// The index of the first key's hash.
-    first: usize,
-    /// One bit per hash, to recognise most new keys without comparing.
-    bits: u64,
-    complete: bool,
+/// What is left of a text from the next byte on that is not white space.
+#[inline(always)]
+fn visible(rest: &[u8]) -> Option<&[u8]> {
+    match rest.first()? {
+        0..=b' ' => after_space(rest),
+        _ => Some(rest),
+    }
 }
 
-impl Scanner<'_> {
-    #[inline(always)]
-    fn byte(&self, at: usize) -> Option<u8> {
-        self.bytes.get(at).copied()
+#[inline(never)]
+fn after_space(mut rest: &[u8]) -> Option<&[u8]> {
+    while let [b' ' | b'\n' | b'\r' | b'\t', after @ ..] = rest {
+        rest = after;
     }
+    (!rest.is_empty()).then_some(rest)
+}
 
-    /// The next byte that is not white space, and its position.
-    #[inline(always)]
-    fn visible(&self, at: usize) -> Option<(u8, usize)> {
-        let byte = self.byte(at)?;
-        if byte > b' ' {
-            return Some((byte, at));
-        }
-        self.after_space(at)
-    }
+#[inline(always)]
+fn literal<'a, const N: usize>(rest: &'a [u8], word: &[u8; N]) -> Option<&'a [u8]> {
+    let (start, after) = rest.split_first_chunk::<N>()?;
+    (start == word).then_some(after)
+}
 
-    #[inline(never)]
-    fn after_space(&self, mut at: usize) -> Option<(u8, usize)> {
-        loop {
-            let byte = self.byte(at)?;
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                return Some((byte, at));
-            }
-            at += 1;
-        }
-    }
-
-    /// A value from its first byte on.
-    #[inline(always)]
-    fn value(&mut self, byte: u8, at: usize, key: ScannedKey, depth: usize) -> Option<usize> {
-        match byte {
-            b'"' => {
-                let end = plain(self.bytes, at + 1);
-                match self.byte(end)? {
-                    b'"' => {
-                        self.push(EntryKind::Text, false, key, at + 1, end);
-                        Some(end + 1)
-                    }
-                    b'\\' => {
-                        let end = escaped_end(self.bytes, end)?;
-                        self.push(EntryKind::Text, true, key, at + 1, end);
-                        Some(end + 1)
-                    }
-                    _ => None,
-                }
-            }
-            b'-' | b'0'..=b'9' => {
-                let (kind, end) = number(self.bytes, byte, at)?;
-                self.push(kind, false, key, at, end);
-                Some(end)
-            }
-            b'n' => self.literal(at, b"null", EntryKind::Null, key),
-            b't' => self.literal(at, b"true", EntryKind::True, key),
-            b'f' => self.literal(at, b"false", EntryKind::False, key),
-            b'{' => self.object(at, key, depth),
-            b'[' => self.list(at, key, depth),
-            _ => None,
-        }
-    }
-
-    #[inline(always)]
-    fn literal<const N: usize>(
-        &mut self,
-        at: usize,
-        word: &[u8; N],
-        kind: EntryKind,
-        key: ScannedKey,
-    ) -> Option<usize> {
-        if self.bytes.get(at..)?.first_chunk::<N>()? != word {
-            return None;
-        }
-        self.push(kind, false, key, at, at + N);
-        Some(at + N)
-    }
-
-    /// The positions fit into `u32`, because the length of the text does.
-    #[inline(always)]
-    fn push(&mut self, kind: EntryKind, escaped: bool, key: ScannedKey, start: usize, end: usize) {
-        let link = self.entries.len() as u32 + 1;
-        if let Some(place) = self.places.get_mut(key.path.index()) {
-            *place = link - 1;
-        }
-        self.entries.push(TapeEntry {
+/// A text, number or literal from its first byte on.
+#[inline(always)]
+fn scalar<'a>(byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<Scalar<'a>> {
+    if byte == b'"' {
+        let end = after_plain(after);
+        let (kind, end) = match end.first()? {
+            b'"' => (EntryKind::Text, end),
+            b'\\' => (EntryKind::EscapedText, escaped_end(end)?),
+            _ => return None,
+        };
+        return Some(Scalar {
             kind,
-            escaped,
-            key_length: key.length,
-            key_start: key.start,
-            hash: key.hash,
-            start: start as u32,
-            end: end as u32,
-            link,
-            path: key.path,
+            start: after,
+            end,
+            rest: end.get(1..)?,
         });
     }
+    let (kind, end) = match byte {
+        b'-' | b'0'..=b'9' => number(byte, rest, after)?,
+        b'n' => (EntryKind::Null, literal(rest, b"null")?),
+        b't' => (EntryKind::True, literal(rest, b"true")?),
+        b'f' => (EntryKind::False, literal(rest, b"false")?),
+        _ => return None,
+    };
+    Some(Scalar {
+        kind,
+        start: rest,
+        end,
+        rest: end,
+    })
+}
 
-    fn object(&mut self, start: usize, key: ScannedKey, depth: usize) -> Option<usize> {
-        let object = self.open(EntryKind::Object, start, key, depth)?;
-        let (mut byte, mut at) = self.visible(start + 1)?;
-        if byte == b'}' {
-            return self.close(object, at);
-        }
-        let mut seen = SeenKeys {
-            object,
-            first: self.hashes.len(),
-            bits: 0,
-            complete: false,
-        };
-        let (parent, mut place) = (key.path, key.within);
-        let mut expected = self.cache.last(place);
-        let mut key = ScannedKey::NONE;
-        loop {
-            let number;
-            match self.cache.recognise(expected, self.bytes, at) {
-                Some(known) => {
-                    key.start = at as u32 + 1;
-                    key.length = known.length as u16;
-                    key.hash = known.hash;
-                    key.within = KeyPosition::Within(expected);
-                    key.path = known.path;
-                    number = expected;
-                    at += known.span;
-                    expected = known.next;
-                }
-                None => {
-                    at = self.key(at, parent, place, &mut seen, &mut key)?;
-                    number = key.number();
-                    // Once a key is new, each one after it is compared with all before it.
-                    expected = match seen.complete {
-                        true => KeyNumber::NONE,
-                        false => self.cache.last(KeyPosition::After(number)),
-                    };
-                }
-            }
-            (byte, at) = self.visible(at)?;
-            at = self.value(byte, at, key, depth + 1)?;
-            (byte, at) = self.visible(at)?;
-            if byte != b',' {
-                break;
-            }
-            (_, at) = self.visible(at + 1)?;
-            place = KeyPosition::After(number);
-        }
-        if byte != b'}' {
-            return None;
-        }
-        if seen.complete {
-            self.hashes.truncate(seen.first);
-        }
-        self.close(object, at)
+impl<'a> Scanner<'a> {
+    /// The positions fit into `u32`, because the length of the text does.
+    #[inline(always)]
+    fn position(&self, rest: &[u8]) -> u32 {
+        (self.bytes.len() - rest.len()) as u32
     }
 
-    /// Reads a key that was not expected. Returns the position after its colon.
+    /// Reads a text as a whole.
+    fn read(&mut self) -> Option<()> {
+        self.containers.clear();
+        let rest = visible(self.bytes)?;
+        let (byte, after) = rest.split_first()?;
+        let kind = match byte {
+            b'{' => ContainerKind::Object,
+            b'[' => ContainerKind::List,
+            byte => return self.read_scalar(*byte, rest, after),
+        };
+        let open = OpenContainer {
+            kind,
+            entry: 0,
+            path: PathNumber::ROOT,
+            hashes: NO_HASHES,
+            key: KeyNumber::ROOT,
+            expected: self.cache.last(KeyPosition::Within(KeyNumber::ROOT)),
+        };
+        let entry = match kind {
+            ContainerKind::Object => EntryKind::Object,
+            ContainerKind::List => EntryKind::List,
+        };
+        self.push(0, KeyNumber::ROOT, PathNumber::ROOT, entry, rest, rest);
+        let inside = visible(after)?;
+        let rest = match inside.split_first()? {
+            (byte, after) if u32::from(*byte) == kind as u32 => {
+                self.close(0)?;
+                after
+            }
+            _ => self.read_content(inside, open)?,
+        };
+        visible(rest).is_none().then_some(())
+    }
+
     #[inline(never)]
-    fn key(
+    fn read_scalar(&mut self, byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<()> {
+        let value = scalar(byte, rest, after)?;
+        let (start, end) = (value.start, value.end);
+        self.push(0, KeyNumber::ROOT, PathNumber::ROOT, value.kind, start, end);
+        visible(value.rest).is_none().then_some(())
+    }
+
+    /// Reads the content of the outermost container, which is not empty. Returns what follows it.
+    fn read_content(&mut self, mut rest: &'a [u8], mut open: OpenContainer) -> Option<&'a [u8]> {
+        'entry: loop {
+            let (mut key_start, mut path) = (0, PathNumber::NONE);
+            if open.kind == ContainerKind::Object {
+                if let Some(known) = self.cache.recognise(open.expected, rest) {
+                    key_start = self.position(rest) + 1;
+                    path = known.path();
+                    (open.key, open.expected) = (open.expected, known.next());
+                    rest = rest.get(known.span()..)?;
+                } else {
+                    let read = self.key(rest, &{ open })?;
+                    (rest, key_start, path) = (read.rest, read.start, read.path);
+                    (open.key, open.expected) = (read.number, read.expected);
+                    open.hashes = read.hashes;
+                }
+            }
+            rest = loop {
+                let (byte, after) = rest.split_first()?;
+                let (kind, of_entry) = match byte {
+                    b'{' => (ContainerKind::Object, EntryKind::Object),
+                    b'[' => (ContainerKind::List, EntryKind::List),
+                    b' ' | b'\n' | b'\r' | b'\t' => {
+                        rest = after_space(after)?;
+                        continue;
+                    }
+                    byte => {
+                        let value = scalar(*byte, rest, after)?;
+                        let (start, end) = (value.start, value.end);
+                        self.push(key_start, open.key, path, value.kind, start, end);
+                        break value.rest;
+                    }
+                };
+                if self.containers.len() == MAX_DEPTH - 1 {
+                    return None;
+                }
+                let number = self.push(key_start, open.key, path, of_entry, rest, rest);
+                let inside = visible(after)?;
+                if u32::from(inside[0]) == kind as u32 {
+                    self.close(number)?;
+                    break &inside[1..];
+                }
+                let expected = match kind {
+                    ContainerKind::Object => self.cache.last(open.first_key()),
+                    ContainerKind::List => KeyNumber::NONE,
+                };
+                self.containers.push(open);
+                open = OpenContainer {
+                    kind,
+                    entry: number,
+                    path,
+                    hashes: NO_HASHES,
+                    key: open.key,
+                    expected,
+                };
+                rest = inside;
+                continue 'entry;
+            };
+            // After a value: the next one, or the ends of containers.
+            loop {
+                let (byte, after) = rest.split_first()?;
+                if *byte == b',' {
+                    rest = after;
+                    continue 'entry;
+                }
+                if u32::from(*byte) == open.kind as u32 {
+                    self.close(open.entry)?;
+                    if open.hashes != NO_HASHES {
+                        self.hashes.truncate(open.hashes as usize);
+                    }
+                    open = match self.containers.pop() {
+                        Some(around) => around,
+                        None => return Some(after),
+                    };
+                    rest = after;
+                } else if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                    rest = after_space(after)?;
+                } else {
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Adds an entry from the bytes between two rests of the text. Returns its number.
+    #[inline(always)]
+    fn push(
         &mut self,
-        at: usize,
-        parent: PathNumber,
-        place: KeyPosition,
-        seen: &mut SeenKeys,
-        key: &mut ScannedKey,
-    ) -> Option<usize> {
-        if self.byte(at)? != b'"' {
-            return None;
+        key_start: u32,
+        key: KeyNumber,
+        path: PathNumber,
+        kind: EntryKind,
+        start: &[u8],
+        end: &[u8],
+    ) -> u32 {
+        let number = self.count as u32;
+        if let Some(place) = self.places.get_mut(path.index()) {
+            (place.text, place.entry) = (self.text, number);
         }
-        let (start, end) = (at + 1, plain(self.bytes, at + 1));
+        let (start, end) = (self.position(start), self.position(end));
+        if self.count == self.entries.len() {
+            self.grow();
+        }
+        if let Some(entry) = self.entries.get_mut(self.count) {
+            // Field by field: a copy of the whole would wait until each of them is written.
+            entry.key_start = key_start;
+            entry.start = start;
+            entry.end = end;
+            entry.key = key;
+            entry.kind = kind;
+        }
+        self.count += 1;
+        number
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        let more = self.count.max(MIN_GROWTH);
+        self.entries.resize(self.count + more, TapeEntry::default());
+    }
+
+    /// Notes the entry after the content of a container.
+    #[inline(always)]
+    fn close(&mut self, container: u32) -> Option<()> {
+        self.entries.get_mut(container as usize)?.end = self.count as u32;
+        Some(())
+    }
+
+    /// Reads a key that was not expected.
+    #[inline(never)]
+    fn key(&mut self, rest: &'a [u8], open: &OpenContainer) -> Option<ReadKey<'a>> {
+        let quoted = visible(rest)?;
+        if quoted.len() < rest.len()
+            && let Some(known) = self.cache.recognise(open.expected, quoted)
+        {
+            return Some(ReadKey {
+                rest: quoted.get(known.span()..)?,
+                start: self.position(quoted) + 1,
+                path: known.path(),
+                expected: known.next(),
+                number: open.expected,
+                hashes: open.hashes,
+            });
+        }
+        let (b'"', after) = quoted.split_first()? else {
+            return None;
+        };
+        let end = after_plain(after);
         // A key with an escape is rare.
-        if self.byte(end)? != b'"' {
+        let (b'"', colon) = end.split_first()? else {
             return None;
-        }
-        let (hash, name) = (hash_within(self.bytes, start, end), &self.bytes[start..end]);
+        };
+        let start = self.position(after);
+        let name = &after[..after.len() - end.len()];
+        let hash = hash_within(self.bytes, start as usize, start as usize + name.len());
+        let is_first = self.count == open.entry as usize + 1;
+        let place = match is_first {
+            true => self.first_key(),
+            false => KeyPosition::After(open.key),
+        };
         let known = self.cache.find(place, name, hash);
+        let mut hashes = open.hashes;
         if known.is_none() {
             if hash == RESERVED_HASH && name == RESERVED_KEY.as_bytes() {
                 return None;
             }
-            self.complete(seen);
-            if self.repeats(hash, name, seen) || self.hashes.len() - seen.first == MAX_KEYS {
+            let first = self.hashes_of_keys(open);
+            hashes = first;
+            let seen = &self.hashes[first as usize..];
+            if seen.len() == MAX_KEYS || (seen.contains(&hash) && self.has(open.entry, name)) {
                 return None;
             }
         }
-        if seen.complete {
-            seen.bits |= 1 << (hash % 64);
+        if hashes != NO_HASHES {
             self.hashes.push(hash);
         }
         let (number, path) = match known {
             Some(known) => known,
             None => {
-                let path = self.paths.of_text(parent, name, hash);
-                self.places.resize(self.paths.end(), 0);
+                let path = self.paths.of_text(open.path, name, hash);
+                self.places.resize(self.paths.end(), PathPlace::default());
                 (self.cache.add(place, name, hash, path), path)
             }
         };
-        key.start = start as u32;
-        key.length = u16::try_from(name.len()).ok()?;
-        key.hash = hash;
-        key.within = KeyPosition::Within(number);
-        key.path = path;
-        match self.visible(end + 1)? {
-            (b':', at) => Some(at + 1),
-            _ => None,
-        }
+        let (b':', rest) = visible(colon)?.split_first()? else {
+            return None;
+        };
+        // Once a key is new, each one after it is compared with all before it.
+        let expected = match hashes {
+            NO_HASHES => self.cache.last(KeyPosition::After(number)),
+            _ => KeyNumber::NONE,
+        };
+        Some(ReadKey {
+            rest,
+            start,
+            path,
+            expected,
+            number,
+            hashes,
+        })
     }
 
-    /// Adds the keys before the first new one.
-    fn complete(&mut self, seen: &mut SeenKeys) {
-        if seen.complete {
-            return;
+    /// The index of the hash of an object's first key. Adds those of the keys before the first new one.
+    fn hashes_of_keys(&mut self, open: &OpenContainer) -> u32 {
+        if open.hashes != NO_HASHES {
+            return open.hashes;
         }
-        seen.complete = true;
-        let mut at = seen.object + 1;
-        while let Some(entry) = self.entries.get(at) {
-            seen.bits |= 1 << (entry.hash % 64);
-            self.hashes.push(entry.hash);
-            at = entry.link as usize;
+        let first = self.hashes.len() as u32;
+        let mut at = open.entry + 1;
+        while let Some(entry) = self.entries[..self.count].get(at as usize) {
+            let hash = match self.cache.get(entry.key) {
+                Some(known) => known.hash(),
+                None => hash_of(key_of(self.bytes, entry, self.cache)),
+            };
+            self.hashes.push(hash);
+            at = entry.next(at);
         }
+        first
     }
 
-    /// Whether the open object already has the key.
-    fn repeats(&self, hash: u32, name: &[u8], seen: &SeenKeys) -> bool {
-        seen.bits & (1 << (hash % 64)) != 0
-            && self.hashes[seen.first..].contains(&hash)
-            && self.has(seen.object, name)
+    /// The place of the first key of the open object.
+    fn first_key(&self) -> KeyPosition {
+        let around = self.containers.last();
+        around.map_or(
+            KeyPosition::Within(KeyNumber::ROOT),
+            OpenContainer::first_key,
+        )
     }
 
-    fn has(&self, object: usize, name: &[u8]) -> bool {
+    fn has(&self, object: u32, name: &[u8]) -> bool {
         let mut at = object + 1;
-        while let Some(entry) = self.entries.get(at) {
-            let start = entry.key_start as usize;
-            let key = self.bytes.get(start..start + usize::from(entry.key_length));
-            if key.is_some_and(|key| same(key, name)) {
+        while let Some(entry) = self.entries[..self.count].get(at as usize) {
+            if same(key_of(self.bytes, entry, self.cache), name) {
                 return true;
             }
-            at = entry.link as usize;
+            at = entry.next(at);
         }
         false
-    }
-
-    fn list(&mut self, start: usize, key: ScannedKey, depth: usize) -> Option<usize> {
-        let list = self.open(EntryKind::List, start, key, depth)?;
-        let (mut byte, mut at) = self.visible(start + 1)?;
-        if byte == b']' {
-            return self.close(list, at);
-        }
-        loop {
-            at = self.value(byte, at, key.of_elements(), depth + 1)?;
-            (byte, at) = self.visible(at)?;
-            match byte {
-                b',' => (byte, at) = self.visible(at + 1)?,
-                b']' => return self.close(list, at),
-                _ => return None,
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn open(&mut self, kind: EntryKind, at: usize, key: ScannedKey, depth: usize) -> Option<usize> {
-        if depth == MAX_DEPTH {
-            return None;
-        }
-        let open = self.entries.len();
-        self.push(kind, false, key, at, at);
-        Some(open)
-    }
-
-    #[inline(always)]
-    fn close(&mut self, open: usize, at: usize) -> Option<usize> {
-        let next = self.entries.len() as u32;
-        let entry = self.entries.get_mut(open)?;
-        (entry.end, entry.link) = (at as u32 + 1, next);
-        Some(at + 1)
     }
 }

@@ -1,107 +1,110 @@
 //! Scans the parts of a text that need more than the end of a run: escapes and numbers.
 
 use crate::event::json::tape::EntryKind;
-use crate::event::json::tape::run::{digits, plain};
+use crate::event::json::tape::run::{after_digits, after_plain};
 
 /// The number of digits with which every integer fits into 64 bits.
 const MAX_DIGITS: usize = 18;
 /// The maximum length of a decimal number.
 const MAX_DECIMAL_BYTES: usize = 40;
 
-#[inline(always)]
-fn byte_at(bytes: &[u8], at: usize) -> Option<u8> {
-    bytes.get(at).copied()
-}
-
-/// The position of the quote that ends a string, from its first escape on.
-pub fn escaped_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+/// What is left of a text from the quote on that ends a string; given from its first escape on.
+pub fn escaped_end(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
-        match byte_at(bytes, at)? {
-            b'"' => return Some(at),
-            b'\\' => at = plain(bytes, escape(bytes, at)?),
+        match rest {
+            [b'"', ..] => return Some(rest),
+            [b'\\', after @ ..] => rest = after_plain(escape(after)?),
             _ => return None,
         }
     }
 }
 
-/// The position after an escape.
+/// What follows an escape; given without its backslash.
 #[inline(always)]
-fn escape(bytes: &[u8], at: usize) -> Option<usize> {
-    match byte_at(bytes, at + 1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
-        b'u' => unicode(bytes, at),
+fn escape(after: &[u8]) -> Option<&[u8]> {
+    let (byte, left) = after.split_first()?;
+    match byte {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(left),
+        b'u' => unicode(left),
         _ => None,
     }
 }
 
 #[inline(never)]
-fn unicode(bytes: &[u8], at: usize) -> Option<usize> {
-    match code_unit(bytes, at)? {
+fn unicode(digits: &[u8]) -> Option<&[u8]> {
+    let (unit, left) = code_unit(digits)?;
+    match unit {
         // The parser repairs a lone surrogate.
         0xDC00..=0xDFFF => None,
-        0xD800..=0xDBFF => match code_unit(bytes, at + 6)? {
-            0xDC00..=0xDFFF => Some(at + 12),
+        0xD800..=0xDBFF => match code_unit(left.strip_prefix(b"\\u")?)? {
+            (0xDC00..=0xDFFF, left) => Some(left),
             _ => None,
         },
-        _ => Some(at + 6),
+        _ => Some(left),
     }
 }
 
-fn code_unit(bytes: &[u8], at: usize) -> Option<u32> {
-    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
-    digits.iter().try_fold(0, |unit, digit| {
+fn code_unit(digits: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, left) = digits.split_first_chunk::<4>()?;
+    let unit = digits.iter().try_fold(0, |unit, digit| {
         let digit = char::from(*digit).to_digit(16)?;
         Some(unit * 16 + digit)
-    })
+    });
+    Some((unit?, left))
 }
 
-/// The kind of a number and the position after it. `None` for one that the parser has to read.
+/// The kind of a number and what follows it. `None` for one that the parser has to read. `after` is without
+/// its first byte.
 #[inline(always)]
-pub fn number(bytes: &[u8], byte: u8, start: usize) -> Option<(EntryKind, usize)> {
+pub fn number<'a>(byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<(EntryKind, &'a [u8])> {
     match byte {
-        b'1'..=b'9' => after_digits(bytes, start, start, digits(bytes, start + 1)),
-        _ => unusual_number(bytes, byte, start),
+        b'1'..=b'9' => {
+            let left = after_digits(after);
+            whole_part(rest, rest.len() - left.len(), left)
+        }
+        _ => unusual_number(rest),
     }
 }
 
 /// A number that starts with a zero or a sign.
 #[inline(never)]
-fn unusual_number(bytes: &[u8], byte: u8, start: usize) -> Option<(EntryKind, usize)> {
-    let (negative, first) = (byte == b'-', start + usize::from(byte == b'-'));
-    let end = digits(bytes, first);
-    let zero = byte_at(bytes, first)? == b'0';
-    if end == first || (zero && (negative || end - first > 1)) {
+fn unusual_number(rest: &[u8]) -> Option<(EntryKind, &[u8])> {
+    let (negative, digits) = match rest {
+        [b'-', digits @ ..] => (true, digits),
+        _ => (false, rest),
+    };
+    let left = after_digits(digits);
+    let count = digits.len() - left.len();
+    let zero = *digits.first()? == b'0';
+    if count == 0 || (zero && (negative || count > 1)) {
         return None;
     }
-    after_digits(bytes, start, first, end)
+    whole_part(rest, count, left)
 }
 
+/// A number after the digits before its decimal point.
 #[inline(always)]
-fn after_digits(
-    bytes: &[u8],
-    start: usize,
-    first: usize,
-    end: usize,
-) -> Option<(EntryKind, usize)> {
-    if end - first > MAX_DIGITS {
+fn whole_part<'a>(number: &[u8], digits: usize, left: &'a [u8]) -> Option<(EntryKind, &'a [u8])> {
+    if digits > MAX_DIGITS {
         return None;
     }
-    match byte_at(bytes, end) {
-        Some(b'.') => decimal(bytes, start, end + 1),
+    match left.first() {
+        Some(b'.') => decimal(number, left),
         // An exponent can exceed the range.
         Some(b'e' | b'E') => None,
-        _ => Some((EntryKind::Integer, end)),
+        _ => Some((EntryKind::Integer, left)),
     }
 }
 
 #[inline(never)]
-fn decimal(bytes: &[u8], start: usize, at: usize) -> Option<(EntryKind, usize)> {
-    let end = digits(bytes, at);
-    let power = matches!(byte_at(bytes, end), Some(b'e' | b'E'));
-    if end == at || power || end - start > MAX_DECIMAL_BYTES {
+fn decimal<'a>(number: &[u8], point: &'a [u8]) -> Option<(EntryKind, &'a [u8])> {
+    let digits = &point[1..];
+    let left = after_digits(digits);
+    let power = matches!(left.first(), Some(b'e' | b'E'));
+    if left.len() == digits.len() || power || number.len() - left.len() > MAX_DECIMAL_BYTES {
         return None;
     }
-    Some((EntryKind::Decimal, end))
+    Some((EntryKind::Decimal, left))
 }
 
 /// The integer that a run of digits is. It has few enough digits for 64 bits.
