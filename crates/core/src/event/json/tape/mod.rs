@@ -4,6 +4,7 @@
 
 mod key_cache;
 mod key_hash;
+mod keys;
 mod path_numbers;
 pub(in crate::event) mod run;
 mod scan;
@@ -13,7 +14,6 @@ mod token;
 
 pub use crate::event::json::tape::key_hash::HashedKey;
 pub(super) use crate::event::json::tape::key_hash::hash;
-use crate::event::json::tape::key_hash::hash_of;
 pub use crate::event::json::tape::path_numbers::{PathNumber, PathNumbers};
 
 use std::borrow::Cow;
@@ -22,8 +22,9 @@ use serde_json::{Map, Number, Value};
 
 use crate::event::json::lookup::TABLE_PATHS;
 use crate::event::json::tape::key_cache::{KeyCache, KeyNumber};
-use crate::event::json::tape::run::{plain, same};
-use crate::event::json::tape::scan::OpenContainer;
+use crate::event::json::tape::keys::{OtherKey, TapeKeys};
+use crate::event::json::tape::run::same;
+use crate::event::json::tape::scan::OpenContainers;
 use crate::event::json::tape::token::integer;
 use crate::number::nearest_double;
 
@@ -49,9 +50,10 @@ pub struct Tape {
     count: usize,
     /// The hashes of the keys of open objects with a new key.
     hashes: Vec<u32>,
-    /// The containers around the open one.
-    containers: Vec<OpenContainer>,
+    containers: Box<OpenContainers>,
     keys: KeyCache,
+    /// The keys of this text that are not remembered.
+    other_keys: Vec<OtherKey>,
     paths: PathNumbers,
     /// By path.
     places: Vec<PathPlace>,
@@ -65,7 +67,7 @@ pub struct Tape {
 pub struct TapeDocument<'a> {
     text: &'a str,
     entries: &'a [TapeEntry],
-    keys: &'a KeyCache,
+    keys: TapeKeys<'a>,
     places: &'a [PathPlace],
     number: u32,
     numbering: u64,
@@ -89,13 +91,11 @@ struct PathPlace {
 /// A value with its key.
 #[derive(Debug, Clone, Copy, Default)]
 struct TapeEntry {
-    /// The start of the key in the text, without the quote; 0 for a value without a key.
-    key_start: u32,
     /// The start of the value in the text; for a string, without the quote.
     start: u32,
     /// The end of the value in the text; for a container, the index of the entry after its content.
     end: u32,
-    /// Of the value with a key.
+    /// The key, if it is a remembered one.
     key: KeyNumber,
     kind: EntryKind,
 }
@@ -125,19 +125,6 @@ impl TapeEntry {
     }
 }
 
-/// The key of an entry; empty for one without a key.
-#[inline]
-fn key_of<'a>(text: &'a [u8], entry: &TapeEntry, keys: &KeyCache) -> &'a [u8] {
-    let start = entry.key_start as usize;
-    let end = match keys.get(entry.key) {
-        _ if start == 0 => 0,
-        Some(known) => start + known.length(),
-        None => plain(text, start),
-    };
-    text.get(start..end)
-        .expect("a key spans a part of the text")
-}
-
 impl Tape {
     /// Scans one JSON text. `None` if the parser must decide.
     pub fn scan<'a>(&'a mut self, bytes: &'a [u8]) -> Option<TapeDocument<'a>> {
@@ -150,7 +137,11 @@ impl Tape {
         Some(TapeDocument {
             text,
             entries: &self.entries[..self.count],
-            keys: &self.keys,
+            keys: TapeKeys {
+                text: bytes,
+                cached: &self.keys,
+                others: &self.other_keys,
+            },
             places: &self.places,
             number: self.text,
             numbering: self.numbering,
@@ -160,6 +151,7 @@ impl Tape {
     /// Prepares for the next text. What is remembered of earlier texts is limited: it starts again.
     fn begin(&mut self) {
         self.count = 0;
+        self.other_keys.clear();
         self.hashes.clear();
         if self.keys.is_full() || self.paths.is_full() {
             self.keys.clear();
@@ -279,26 +271,18 @@ impl<'a> TapeValue<'a> {
     /// The key of an entry of an object; empty for other values.
     #[inline]
     pub fn key(self) -> &'a str {
-        let entry = self.entry();
-        let key = key_of(self.of.text.as_bytes(), entry, self.of.keys);
-        let start = entry.key_start as usize;
-        let key = self.of.text.get(start..start + key.len());
-        key.expect("a key spans a part of the text")
+        let key = self.of.keys.key(self.at, self.entry());
+        std::str::from_utf8(key).expect("a key is a part of a text")
     }
 
     #[inline]
     pub fn key_hash(self) -> u32 {
-        let entry = self.entry();
-        match self.of.keys.get(entry.key) {
-            Some(known) => known.hash(),
-            None => hash_of(key_of(self.of.text.as_bytes(), entry, self.of.keys)),
-        }
+        self.of.keys.hash(self.at, self.entry())
     }
 
     #[inline]
     pub fn has_key(self, name: &str) -> bool {
-        let key = key_of(self.of.text.as_bytes(), self.entry(), self.of.keys);
-        same(key, name.as_bytes())
+        same(self.of.keys.key(self.at, self.entry()), name.as_bytes())
     }
 
     #[inline]

@@ -35,12 +35,12 @@ pub(super) fn after_digits(rest: &[u8]) -> &[u8] {
 /// What is left of a text from the first byte on whose bit is set.
 #[inline(always)]
 fn run(mut rest: &[u8], ends: impl Fn(u8x16) -> u32) -> &[u8] {
-    while let Some((chunk, after)) = rest.split_first_chunk::<WIDTH>() {
+    while let Some(chunk) = rest.first_chunk::<WIDTH>() {
         let ends = ends(u8x16::new(*chunk));
         if ends != 0 {
             return &rest[ends.trailing_zeros() as usize..];
         }
-        rest = after;
+        rest = &rest[WIDTH..];
     }
     last_run(rest, ends)
 }

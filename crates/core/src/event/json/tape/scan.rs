@@ -4,10 +4,11 @@
 
 use crate::event::json::tape::key_cache::{KeyCache, KeyNumber, KeyPosition};
 use crate::event::json::tape::key_hash::{hash_of, hash_within};
+use crate::event::json::tape::keys::{OtherKey, TapeKeys};
 use crate::event::json::tape::path_numbers::{PathNumber, PathNumbers};
 use crate::event::json::tape::run::{after_plain, same};
 use crate::event::json::tape::token::{escaped_end, number};
-use crate::event::json::tape::{EntryKind, PathPlace, Tape, TapeEntry, key_of};
+use crate::event::json::tape::{EntryKind, PathPlace, Tape, TapeEntry};
 use crate::number::RESERVED_KEY;
 
 /// The maximum nesting depth, as in the parser.
@@ -26,16 +27,15 @@ pub fn scan(bytes: &[u8], tape: &mut Tape) -> Option<()> {
     let mut scan = Scanner {
         bytes,
         entries: &mut tape.entries,
-        count: 0,
         text: tape.text,
         places: &mut tape.places,
+        other_keys: &mut tape.other_keys,
         hashes: &mut tape.hashes,
         containers: &mut tape.containers,
         cache: &mut tape.keys,
         paths: &mut tape.paths,
     };
-    scan.read()?;
-    tape.count = scan.count;
+    tape.count = scan.read()?;
     // Values without a path were noted here.
     tape.places[PathNumber::NONE.index()] = PathPlace::default();
     Some(())
@@ -44,23 +44,26 @@ pub fn scan(bytes: &[u8], tape: &mut Tape) -> Option<()> {
 /// Methods take and return what is left of the text, so that most bytes cost one bounds check.
 struct Scanner<'a> {
     bytes: &'a [u8],
-    /// Those from `count` on are of earlier texts.
+    /// The entries after those of this text are of earlier texts.
     entries: &'a mut Vec<TapeEntry>,
-    count: usize,
     /// The number of this text.
     text: u32,
     places: &'a mut Vec<PathPlace>,
+    other_keys: &'a mut Vec<OtherKey>,
     /// The hashes of the keys of open objects with a new key.
     hashes: &'a mut Vec<u32>,
-    /// The containers around the open one.
-    containers: &'a mut Vec<OpenContainer>,
+    containers: &'a mut OpenContainers,
     cache: &'a mut KeyCache,
     paths: &'a mut PathNumbers,
 }
 
+/// The open containers by depth.
+#[derive(Debug)]
+pub(super) struct OpenContainers([OpenContainer; MAX_DEPTH + 1]);
+
 /// A container whose end was not read yet.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OpenContainer {
+struct OpenContainer {
     kind: ContainerKind,
     /// The index of its entry.
     entry: u32,
@@ -68,24 +71,31 @@ pub(super) struct OpenContainer {
     path: PathNumber,
     /// The index of the hash of its first key, once a key is new; else `NO_HASHES`.
     hashes: u32,
+    keys: ReadKeys,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ReadKeys {
     /// The key that was read last; before the first one and in a list, the key of the container.
-    key: KeyNumber,
+    last: KeyNumber,
     /// The key that is expected next.
     expected: KeyNumber,
 }
 
 /// With the byte that ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
+#[repr(u8)]
 enum ContainerKind {
-    List = b']' as u32,
-    Object = b'}' as u32,
+    /// The text itself; nothing follows its value.
+    Text = 0,
+    List = b']',
+    Object = b'}',
 }
 
 const NO_HASHES: u32 = u32::MAX;
 
-/// A value that has no content of its own.
-struct Scalar<'a> {
+/// Where a value is in the text.
+struct ScannedValue<'a> {
     kind: EntryKind,
     start: &'a [u8],
     end: &'a [u8],
@@ -97,20 +107,40 @@ struct Scalar<'a> {
 struct ReadKey<'a> {
     /// The text after its colon.
     rest: &'a [u8],
-    start: u32,
     path: PathNumber,
-    number: KeyNumber,
-    expected: KeyNumber,
-    hashes: u32,
+    keys: ReadKeys,
 }
 
-impl OpenContainer {
-    /// The place of the first key of an object in this container.
+impl Default for OpenContainers {
+    fn default() -> Self {
+        let container = OpenContainer {
+            kind: ContainerKind::List,
+            entry: 0,
+            path: PathNumber::NONE,
+            hashes: NO_HASHES,
+            keys: ReadKeys {
+                last: KeyNumber::NONE,
+                expected: KeyNumber::NONE,
+            },
+        };
+        Self([container; MAX_DEPTH + 1])
+    }
+}
+
+impl OpenContainers {
     #[inline(always)]
-    fn first_key(&self) -> KeyPosition {
-        match self.kind {
-            ContainerKind::List => KeyPosition::InList(self.key),
-            ContainerKind::Object => KeyPosition::Within(self.key),
+    fn at(&mut self, depth: usize) -> &mut OpenContainer {
+        &mut self.0[depth % (MAX_DEPTH + 1)]
+    }
+}
+
+impl ContainerKind {
+    /// The place of the first key of an object in a container of this kind under a key.
+    #[inline(always)]
+    fn first_key(self, key: KeyNumber) -> KeyPosition {
+        match self {
+            ContainerKind::List => KeyPosition::InList(key),
+            ContainerKind::Text | ContainerKind::Object => KeyPosition::Within(key),
         }
     }
 }
@@ -140,7 +170,7 @@ fn literal<'a, const N: usize>(rest: &'a [u8], word: &[u8; N]) -> Option<&'a [u8
 
 /// A text, number or literal from its first byte on.
 #[inline(always)]
-fn scalar<'a>(byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<Scalar<'a>> {
+fn scalar<'a>(byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<ScannedValue<'a>> {
     if byte == b'"' {
         let end = after_plain(after);
         let (kind, end) = match end.first()? {
@@ -148,7 +178,7 @@ fn scalar<'a>(byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<Scalar<'a>> {
             b'\\' => (EntryKind::EscapedText, escaped_end(end)?),
             _ => return None,
         };
-        return Some(Scalar {
+        return Some(ScannedValue {
             kind,
             start: after,
             end,
@@ -162,7 +192,7 @@ fn scalar<'a>(byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<Scalar<'a>> {
         b'f' => (EntryKind::False, literal(rest, b"false")?),
         _ => return None,
     };
-    Some(Scalar {
+    Some(ScannedValue {
         kind,
         start: rest,
         end,
@@ -177,68 +207,52 @@ impl<'a> Scanner<'a> {
         (self.bytes.len() - rest.len()) as u32
     }
 
-    /// Reads a text as a whole.
-    fn read(&mut self) -> Option<()> {
-        self.containers.clear();
+    /// Reads a text as a whole. Returns the number of its entries.
+    fn read(&mut self) -> Option<usize> {
         let rest = visible(self.bytes)?;
         let (byte, after) = rest.split_first()?;
-        let kind = match byte {
-            b'{' => ContainerKind::Object,
-            b'[' => ContainerKind::List,
-            byte => return self.read_scalar(*byte, rest, after),
-        };
-        let open = OpenContainer {
-            kind,
-            entry: 0,
-            path: PathNumber::ROOT,
-            hashes: NO_HASHES,
-            key: KeyNumber::ROOT,
-            expected: self.cache.last(KeyPosition::Within(KeyNumber::ROOT)),
-        };
-        let entry = match kind {
-            ContainerKind::Object => EntryKind::Object,
-            ContainerKind::List => EntryKind::List,
-        };
-        self.push(0, KeyNumber::ROOT, PathNumber::ROOT, entry, rest, rest);
-        let inside = visible(after)?;
-        let rest = match inside.split_first()? {
-            (byte, after) if u32::from(*byte) == kind as u32 => {
-                self.close(0)?;
-                after
+        let (rest, count) = match byte {
+            b'{' | b'[' => self.read_container(rest)?,
+            byte => {
+                let value = scalar(*byte, rest, after)?;
+                self.push(0, KeyNumber::NONE, PathNumber::ROOT, &value);
+                (value.rest, 1)
             }
-            _ => self.read_content(inside, open)?,
         };
-        visible(rest).is_none().then_some(())
+        visible(rest).is_none().then_some(count)
     }
 
-    #[inline(never)]
-    fn read_scalar(&mut self, byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<()> {
-        let value = scalar(byte, rest, after)?;
-        let (start, end) = (value.start, value.end);
-        self.push(0, KeyNumber::ROOT, PathNumber::ROOT, value.kind, start, end);
-        visible(value.rest).is_none().then_some(())
-    }
-
-    /// Reads the content of the outermost container, which is not empty. Returns what follows it.
-    fn read_content(&mut self, mut rest: &'a [u8], mut open: OpenContainer) -> Option<&'a [u8]> {
+    /// Reads the text's value if it is a container. Returns what follows it, and the number of entries.
+    #[inline]
+    fn read_container(&mut self, mut rest: &'a [u8]) -> Option<(&'a [u8], usize)> {
+        let (mut count, mut depth) = (0, 0);
+        let mut kind = ContainerKind::Text;
+        let mut keys = ReadKeys {
+            last: KeyNumber::ROOT,
+            expected: KeyNumber::NONE,
+        };
         'entry: loop {
-            let (mut key_start, mut path) = (0, PathNumber::NONE);
-            if open.kind == ContainerKind::Object {
-                if let Some(known) = self.cache.recognise(open.expected, rest) {
-                    key_start = self.position(rest) + 1;
+            let (mut key, mut path) = (KeyNumber::NONE, PathNumber::NONE);
+            if kind == ContainerKind::Object {
+                if let Some(known) = self.cache.recognise(keys.expected, rest) {
+                    key = keys.expected;
                     path = known.path();
-                    (open.key, open.expected) = (open.expected, known.next());
+                    keys = ReadKeys {
+                        last: key,
+                        expected: known.next(),
+                    };
                     rest = rest.get(known.span()..)?;
                 } else {
-                    let read = self.key(rest, &{ open })?;
-                    (rest, key_start, path) = (read.rest, read.start, read.path);
-                    (open.key, open.expected) = (read.number, read.expected);
-                    open.hashes = read.hashes;
+                    let read = self.key(rest, depth, keys, count)?;
+                    (rest, path, keys) = (read.rest, read.path, read.keys);
+                    key = keys.last;
                 }
+            } else if kind == ContainerKind::Text {
+                path = PathNumber::ROOT;
             }
             rest = loop {
                 let (byte, after) = rest.split_first()?;
-                let (kind, of_entry) = match byte {
+                let (inner, of_entry) = match byte {
                     b'{' => (ContainerKind::Object, EntryKind::Object),
                     b'[' => (ContainerKind::List, EntryKind::List),
                     b' ' | b'\n' | b'\r' | b'\t' => {
@@ -247,35 +261,42 @@ impl<'a> Scanner<'a> {
                     }
                     byte => {
                         let value = scalar(*byte, rest, after)?;
-                        let (start, end) = (value.start, value.end);
-                        self.push(key_start, open.key, path, value.kind, start, end);
+                        self.push(count, key, path, &value);
+                        count += 1;
                         break value.rest;
                     }
                 };
-                if self.containers.len() == MAX_DEPTH - 1 {
+                if depth == MAX_DEPTH {
                     return None;
                 }
-                let number = self.push(key_start, open.key, path, of_entry, rest, rest);
-                let inside = visible(after)?;
-                if u32::from(inside[0]) == kind as u32 {
-                    self.close(number)?;
-                    break &inside[1..];
+                let value = ScannedValue {
+                    kind: of_entry,
+                    start: rest,
+                    end: rest,
+                    rest: after,
+                };
+                self.push(count, key, path, &value);
+                let around = self.containers.at(depth);
+                around.keys.last = keys.last;
+                around.keys.expected = keys.expected;
+                depth += 1;
+                // Field by field: a copy of the whole would wait until each of them is written.
+                let open = self.containers.at(depth);
+                open.kind = inner;
+                open.entry = count as u32;
+                open.path = path;
+                open.hashes = NO_HASHES;
+                count += 1;
+                keys.expected = match inner {
+                    ContainerKind::Object => self.cache.last(kind.first_key(keys.last)),
+                    ContainerKind::Text | ContainerKind::List => KeyNumber::NONE,
+                };
+                kind = inner;
+                rest = visible(after)?;
+                match rest.first()? {
+                    byte if *byte == inner as u8 => break rest,
+                    _ => continue 'entry,
                 }
-                let expected = match kind {
-                    ContainerKind::Object => self.cache.last(open.first_key()),
-                    ContainerKind::List => KeyNumber::NONE,
-                };
-                self.containers.push(open);
-                open = OpenContainer {
-                    kind,
-                    entry: number,
-                    path,
-                    hashes: NO_HASHES,
-                    key: open.key,
-                    expected,
-                };
-                rest = inside;
-                continue 'entry;
             };
             // After a value: the next one, or the ends of containers.
             loop {
@@ -284,16 +305,21 @@ impl<'a> Scanner<'a> {
                     rest = after;
                     continue 'entry;
                 }
-                if u32::from(*byte) == open.kind as u32 {
-                    self.close(open.entry)?;
-                    if open.hashes != NO_HASHES {
-                        self.hashes.truncate(open.hashes as usize);
+                if *byte == kind as u8 {
+                    let closed = self.containers.at(depth);
+                    self.entries.get_mut(closed.entry as usize)?.end = count as u32;
+                    if closed.hashes != NO_HASHES {
+                        self.hashes.truncate(closed.hashes as usize);
                     }
-                    open = match self.containers.pop() {
-                        Some(around) => around,
-                        None => return Some(after),
-                    };
                     rest = after;
+                    depth -= 1;
+                    if depth == 0 {
+                        return Some((rest, count));
+                    }
+                    let open = self.containers.at(depth);
+                    kind = open.kind;
+                    keys.last = open.keys.last;
+                    keys.expected = open.keys.expected;
                 } else if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                     rest = after_space(after)?;
                 } else {
@@ -303,65 +329,52 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Adds an entry from the bytes between two rests of the text. Returns its number.
+    /// Adds an entry with this number.
     #[inline(always)]
-    fn push(
-        &mut self,
-        key_start: u32,
-        key: KeyNumber,
-        path: PathNumber,
-        kind: EntryKind,
-        start: &[u8],
-        end: &[u8],
-    ) -> u32 {
-        let number = self.count as u32;
+    fn push(&mut self, number: usize, key: KeyNumber, path: PathNumber, value: &ScannedValue<'_>) {
+        let (start, end) = (self.position(value.start), self.position(value.end));
         if let Some(place) = self.places.get_mut(path.index()) {
-            (place.text, place.entry) = (self.text, number);
+            (place.text, place.entry) = (self.text, number as u32);
         }
-        let (start, end) = (self.position(start), self.position(end));
-        if self.count == self.entries.len() {
-            self.grow();
-        }
-        if let Some(entry) = self.entries.get_mut(self.count) {
-            // Field by field: a copy of the whole would wait until each of them is written.
-            entry.key_start = key_start;
-            entry.start = start;
-            entry.end = end;
-            entry.key = key;
-            entry.kind = kind;
-        }
-        self.count += 1;
-        number
+        let entry = match self.entries.get_mut(number) {
+            Some(entry) => entry,
+            None => self.grow(number),
+        };
+        // Field by field: a copy of the whole would wait until each of them is written.
+        entry.start = start;
+        entry.end = end;
+        entry.key = key;
+        entry.kind = value.kind;
     }
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self) {
-        let more = self.count.max(MIN_GROWTH);
-        self.entries.resize(self.count + more, TapeEntry::default());
+    fn grow(&mut self, number: usize) -> &mut TapeEntry {
+        let length = number + number.max(MIN_GROWTH);
+        self.entries.resize(length, TapeEntry::default());
+        &mut self.entries[number]
     }
 
-    /// Notes the entry after the content of a container.
-    #[inline(always)]
-    fn close(&mut self, container: u32) -> Option<()> {
-        self.entries.get_mut(container as usize)?.end = self.count as u32;
-        Some(())
-    }
-
-    /// Reads a key that was not expected.
+    /// Reads a key that was not expected, of the object at a depth.
     #[inline(never)]
-    fn key(&mut self, rest: &'a [u8], open: &OpenContainer) -> Option<ReadKey<'a>> {
+    fn key(
+        &mut self,
+        rest: &'a [u8],
+        depth: usize,
+        keys: ReadKeys,
+        count: usize,
+    ) -> Option<ReadKey<'a>> {
         let quoted = visible(rest)?;
         if quoted.len() < rest.len()
-            && let Some(known) = self.cache.recognise(open.expected, quoted)
+            && let Some(known) = self.cache.recognise(keys.expected, quoted)
         {
             return Some(ReadKey {
                 rest: quoted.get(known.span()..)?,
-                start: self.position(quoted) + 1,
                 path: known.path(),
-                expected: known.next(),
-                number: open.expected,
-                hashes: open.hashes,
+                keys: ReadKeys {
+                    last: keys.expected,
+                    expected: known.next(),
+                },
             });
         }
         let (b'"', after) = quoted.split_first()? else {
@@ -375,10 +388,11 @@ impl<'a> Scanner<'a> {
         let start = self.position(after);
         let name = &after[..after.len() - end.len()];
         let hash = hash_within(self.bytes, start as usize, start as usize + name.len());
-        let is_first = self.count == open.entry as usize + 1;
+        let open = *self.containers.at(depth);
+        let is_first = count == open.entry as usize + 1;
         let place = match is_first {
-            true => self.first_key(),
-            false => KeyPosition::After(open.key),
+            true => self.around(depth).first_key(keys.last),
+            false => KeyPosition::After(keys.last),
         };
         let known = self.cache.find(place, name, hash);
         let mut hashes = open.hashes;
@@ -386,10 +400,14 @@ impl<'a> Scanner<'a> {
             if hash == RESERVED_HASH && name == RESERVED_KEY.as_bytes() {
                 return None;
             }
-            let first = self.hashes_of_keys(open);
-            hashes = first;
-            let seen = &self.hashes[first as usize..];
-            if seen.len() == MAX_KEYS || (seen.contains(&hash) && self.has(open.entry, name)) {
+            if hashes == NO_HASHES {
+                hashes = self.hashes.len() as u32;
+                self.containers.at(depth).hashes = hashes;
+                self.hash_keys(open.entry, count);
+            }
+            let seen = &self.hashes[hashes as usize..];
+            let has = || self.has(open.entry, count, name);
+            if seen.len() == MAX_KEYS || (seen.contains(&hash) && has()) {
                 return None;
             }
         }
@@ -404,6 +422,10 @@ impl<'a> Scanner<'a> {
                 (self.cache.add(place, name, hash, path), path)
             }
         };
+        if number == KeyNumber::NONE {
+            let entry = count as u32;
+            self.other_keys.push(OtherKey { entry, start });
+        }
         let (b':', rest) = visible(colon)?.split_first()? else {
             return None;
         };
@@ -414,45 +436,45 @@ impl<'a> Scanner<'a> {
         };
         Some(ReadKey {
             rest,
-            start,
             path,
-            expected,
-            number,
-            hashes,
+            keys: ReadKeys {
+                last: number,
+                expected,
+            },
         })
     }
 
-    /// The index of the hash of an object's first key. Adds those of the keys before the first new one.
-    fn hashes_of_keys(&mut self, open: &OpenContainer) -> u32 {
-        if open.hashes != NO_HASHES {
-            return open.hashes;
+    /// The kind of the container around the one at a depth.
+    fn around(&mut self, depth: usize) -> ContainerKind {
+        match depth {
+            1 => ContainerKind::Text,
+            _ => self.containers.at(depth - 1).kind,
         }
-        let first = self.hashes.len() as u32;
-        let mut at = open.entry + 1;
-        while let Some(entry) = self.entries[..self.count].get(at as usize) {
-            let hash = match self.cache.get(entry.key) {
-                Some(known) => known.hash(),
-                None => hash_of(key_of(self.bytes, entry, self.cache)),
+    }
+
+    /// Adds the hashes of an object's keys.
+    fn hash_keys(&mut self, object: u32, count: usize) {
+        let mut at = object + 1;
+        while let Some(entry) = self.entries[..count].get(at as usize) {
+            let key = TapeKeys {
+                text: self.bytes,
+                cached: self.cache,
+                others: self.other_keys,
             };
-            self.hashes.push(hash);
+            self.hashes.push(key.hash(at, entry));
             at = entry.next(at);
         }
-        first
     }
 
-    /// The place of the first key of the open object.
-    fn first_key(&self) -> KeyPosition {
-        let around = self.containers.last();
-        around.map_or(
-            KeyPosition::Within(KeyNumber::ROOT),
-            OpenContainer::first_key,
-        )
-    }
-
-    fn has(&self, object: u32, name: &[u8]) -> bool {
+    fn has(&self, object: u32, count: usize, name: &[u8]) -> bool {
+        let keys = TapeKeys {
+            text: self.bytes,
+            cached: self.cache,
+            others: self.other_keys,
+        };
         let mut at = object + 1;
-        while let Some(entry) = self.entries[..self.count].get(at as usize) {
-            if same(key_of(self.bytes, entry, self.cache), name) {
+        while let Some(entry) = self.entries[..count].get(at as usize) {
+            if same(keys.key(at, entry), name) {
                 return true;
             }
             at = entry.next(at);
