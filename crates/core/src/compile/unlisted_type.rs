@@ -129,6 +129,7 @@ fn unlisted(text: &str, source: &str) -> EventType {
         summary: String::new(),
         fields: TypeFields::default(),
         open: true,
+        number: 0,
     })
 }
 

@@ -60,15 +60,15 @@ impl RuleSet {
         let event = OnceCell::new();
         let built = || &**event.get_or_init(|| Box::new(head.event(catalogue)));
         found.matches.clear();
-        for subscription in self.listeners.matching(head.source, &head.named.name) {
-            let extraction = subscription.extraction(&head);
-            let slots = extraction.take(scanned, &head, &mut || built(), &mut found.room);
-            let mut whole =
-                |rule, predicate: &Predicate| self.predicate_holds(rule, predicate, built());
-            let (index, some) = (&mut found.index, &mut found.some);
-            subscription.index.find(&slots, &mut whole, index, some);
-            merge(&mut found.matches, some);
-        }
+        self.listeners
+            .for_each_of(&head, |subscription, extraction| {
+                let slots = extraction.take(scanned, &head, &mut || built(), &mut found.room);
+                let mut whole =
+                    |rule, predicate: &Predicate| self.predicate_holds(rule, predicate, built());
+                let (index, some) = (&mut found.index, &mut found.some);
+                subscription.index.find(&slots, &mut whole, index, some);
+                merge(&mut found.matches, some);
+            });
         let decoder = head.format.decoder();
         Some((decoder, event))
     }

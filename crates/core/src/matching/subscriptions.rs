@@ -8,7 +8,6 @@ use rustc_hash::FxHashMap;
 
 use crate::config::mode::Mode;
 use crate::event::catalogue::Catalogue;
-use crate::event::catalogue::event_type::EventType;
 use crate::event::format::DECODERS;
 use crate::event::format::decoder::Decoder;
 use crate::event::header::EventHeader;
@@ -19,13 +18,26 @@ use crate::rule::Rule;
 
 #[derive(Debug, Default)]
 pub struct Subscriptions {
+    all: Vec<Subscription>,
+    /// By the number of a type of the catalogue.
+    of_types: Vec<Vec<TypeSubscription>>,
     sources: FxHashMap<String, SourceSubscriptions>,
 }
 
+/// A subscription that covers a type of the catalogue.
+#[derive(Debug, Clone, Copy)]
+struct TypeSubscription {
+    /// The index of the subscription.
+    subscription: usize,
+    /// The place of the type among those that it covers.
+    place: usize,
+}
+
+/// By name and family, the indexes of subscriptions.
 #[derive(Debug, Default)]
 struct SourceSubscriptions {
-    by_name: FxHashMap<String, Subscription>,
-    families: FxHashMap<String, Subscription>,
+    by_name: FxHashMap<String, usize>,
+    families: FxHashMap<String, usize>,
     /// The lengths of the family names, so that a type is looked up by each of its prefixes.
     lengths: Vec<usize>,
 }
@@ -36,20 +48,30 @@ pub struct Subscription {
     /// All of them, disabled ones included, in the order of the files.
     pub rules: Vec<u32>,
     pub index: RuleIndex,
-    /// The types of the catalogue that this covers.
-    types: Vec<String>,
+    /// The numbers of the types of the catalogue that this covers.
+    types: Vec<usize>,
     /// One for each format and known type, made for the first such event.
     extractions: Box<[OnceLock<Extractor>]>,
 }
 
 impl Subscriptions {
     pub fn new(rules: &[Arc<Rule>], catalogue: &Catalogue) -> Self {
-        let mut listeners = Self::default();
+        let mut listeners = Self {
+            of_types: catalogue.types().map(|_| Vec::new()).collect(),
+            ..Self::default()
+        };
         for (source, patterns) in gather(rules) {
             let mut of = SourceSubscriptions::default();
             for (pattern, numbers) in patterns {
                 let types = known(source, pattern, catalogue);
-                let subscription = Subscription::new(rules, numbers, types);
+                let subscription = listeners.all.len();
+                for (place, number) in types.iter().enumerate() {
+                    listeners.of_types[*number].push(TypeSubscription {
+                        subscription,
+                        place,
+                    });
+                }
+                listeners.all.push(Subscription::new(rules, numbers, types));
                 match pattern {
                     TypePattern::Name(name) => of.by_name.insert(name.clone(), subscription),
                     TypePattern::Family(family) => {
@@ -77,7 +99,32 @@ impl Subscriptions {
             let beginnings = of.lengths.iter().filter_map(|len| event_type.get(..*len));
             beginnings.filter_map(|beginning| of.families.get(beginning))
         });
-        named.into_iter().chain(families)
+        let indexes = named.into_iter().chain(families);
+        indexes.map(|index| &self.all[*index])
+    }
+
+    /// Calls `read` with each subscription to the type of an event, and how its values are extracted.
+    #[inline]
+    pub fn for_each_of(
+        &self,
+        head: &EventHeader<'_>,
+        mut read: impl FnMut(&Subscription, &Extractor),
+    ) {
+        let known = head.named.known.filter(|known| known.source == head.source);
+        if let Some(known) = known {
+            for of in self.of_types.get(known.number).into_iter().flatten() {
+                let subscription = &self.all[of.subscription];
+                read(subscription, subscription.extraction(head, Some(of.place)));
+            }
+            return;
+        }
+        for subscription in self.matching(head.source, &head.named.name) {
+            let place = head.named.known.and_then(|known| {
+                let mut types = subscription.types.iter();
+                types.position(|number| *number == known.number)
+            });
+            read(subscription, subscription.extraction(head, place));
+        }
     }
 }
 
@@ -109,14 +156,14 @@ fn is_covered(pattern: &TypePattern, rule: &Rule) -> bool {
     })
 }
 
-fn known(source: &str, pattern: &TypePattern, catalogue: &Catalogue) -> Vec<String> {
+fn known(source: &str, pattern: &TypePattern, catalogue: &Catalogue) -> Vec<usize> {
     let types = catalogue.types();
     let covered = types.filter(|t| t.source == source && pattern.covers(&t.name));
-    covered.map(|t| t.name.clone()).collect()
+    covered.map(|t| t.number).collect()
 }
 
 impl Subscription {
-    fn new(rules: &[Arc<Rule>], numbers: Vec<u32>, types: Vec<String>) -> Self {
+    fn new(rules: &[Arc<Rule>], numbers: Vec<u32>, types: Vec<usize>) -> Self {
         let enabled = numbers
             .iter()
             .map(|number| (*number, &*rules[*number as usize]));
@@ -133,12 +180,15 @@ impl Subscription {
         }
     }
 
-    /// How the values of the index are extracted from documents of this format and type.
-    pub fn extraction(&self, head: &EventHeader<'_>) -> &Extractor {
-        let (decoder, known) = (head.format.decoder(), head.named.known);
-        let index = self.format_index(decoder) * (self.types.len() + 1) + self.known(known);
+    /// How the values of the index are extracted from documents of this format and type. `place` is the place of
+    /// the type among those that this covers.
+    #[inline]
+    fn extraction(&self, head: &EventHeader<'_>, place: Option<usize>) -> &Extractor {
+        let decoder = head.format.decoder();
+        let of_type = place.unwrap_or(self.types.len());
+        let index = self.format_index(decoder) * (self.types.len() + 1) + of_type;
         self.extractions[index].get_or_init(|| {
-            let known = known.filter(|known| self.types.contains(&known.name));
+            let known = head.named.known.filter(|_| place.is_some());
             Extractor::new(self.index.paths(), decoder, known)
         })
     }
@@ -148,11 +198,5 @@ impl Subscription {
         decoder
             .and_then(|decoder| shapes.position(|known| std::ptr::eq(*known, decoder)))
             .unwrap_or(DECODERS.len())
-    }
-
-    fn known(&self, known: Option<&EventType>) -> usize {
-        known
-            .and_then(|known| self.types.iter().position(|name| *name == known.name))
-            .unwrap_or(self.types.len())
     }
 }

@@ -37,6 +37,9 @@ pub struct EventType {
     /// Whether events of this type may have fields that are not listed.
     #[serde(default)]
     pub open: bool,
+    /// The place in its catalogue.
+    #[serde(skip)]
+    pub number: usize,
 }
 
 /// Dotted paths and their types, in the order of the source.

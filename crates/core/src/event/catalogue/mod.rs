@@ -52,9 +52,10 @@ impl Catalogue {
         &CATALOGUE
     }
 
-    fn with(types: Vec<EventType>) -> Catalogue {
+    fn with(mut types: Vec<EventType>) -> Catalogue {
         let mut names = TypeIndex::default();
-        for (index, event_type) in types.iter().enumerate() {
+        for (index, event_type) in types.iter_mut().enumerate() {
+            event_type.number = index;
             names.add(index, event_type);
         }
         Catalogue {

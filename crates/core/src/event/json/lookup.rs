@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::event::format::DECODERS;
-use crate::event::json::tape::{PathNumber, PathNumbers, hash};
+use crate::event::json::tape::{PathNumber, PathNumbers, TapeDocument, hash};
 use crate::event::json::value_ref::ValueRef;
 
 /// A dotted path in a decoder's table, split at compile time. The empty path is the document itself.
@@ -59,8 +59,12 @@ impl DocumentPath {
     }
 
     pub fn find<'a>(&self, document: ValueRef<'a>) -> Option<ValueRef<'a>> {
-        if let Some(found) = TABLE_PATHS.find(self, document) {
-            return found;
+        if let ValueRef::Taped(item) = document
+            && let Some(tape) = item.whole()
+            && let Some(number) = TABLE_PATHS.number(self)
+        {
+            let entry = tape.entry_at(number)?;
+            return Some(ValueRef::Taped(tape.item(entry)));
         }
         (0..self.count).try_fold(document, |datum, step| self.step(step, datum))
     }
@@ -115,17 +119,11 @@ impl TablePaths {
         }
     }
 
-    /// The value at a path of a whole document on a tape. `None` for other documents and paths.
-    #[inline]
-    fn find<'a>(&self, at: &DocumentPath, document: ValueRef<'a>) -> Option<Option<ValueRef<'a>>> {
-        let ValueRef::Taped(item) = document else {
-            return None;
-        };
+    /// The number of a path; `None` for one that is looked up step by step.
+    #[inline(always)]
+    fn number(&self, at: &DocumentPath) -> Option<PathNumber> {
         let (known, number) = self.places[place_of(at)];
-        if known != address(at) || item.number_on_tape() != 0 {
-            return None;
-        }
-        Some(item.at_path(number).map(ValueRef::Taped))
+        (known == address(at)).then_some(number)
     }
 }
 
@@ -138,48 +136,74 @@ fn place_of(at: &DocumentPath) -> usize {
     address(at) / size_of::<DocumentPath>() % PLACES
 }
 
-/// A document with a cursor, for looking up many paths: each lookup starts at the common prefix with the
-/// previous one.
+/// A document with a cursor, for looking up many paths. Where a path has no place on the tape, the lookup starts
+/// at the common prefix with the previous one.
 #[derive(Debug)]
 pub struct PathCursor<'a> {
     pub document: ValueRef<'a>,
-    last: Option<&'static DocumentPath>,
-    /// The value after each step of the last path, as far as it exists.
-    passed: [ValueRef<'a>; MAX_STEPS],
-    count: usize,
+    /// The tape of which it is the whole document.
+    tape: Option<&'a TapeDocument<'a>>,
     paths: &'static TablePaths,
+    last: Option<PassedPath<'a>>,
+}
+
+#[derive(Debug)]
+struct PassedPath<'a> {
+    path: &'static DocumentPath,
+    /// The value after each step, as far as it exists.
+    values: [ValueRef<'a>; MAX_STEPS],
+    count: usize,
 }
 
 impl<'a> PathCursor<'a> {
     pub fn new(document: ValueRef<'a>) -> Self {
         Self {
             document,
-            last: None,
-            passed: [document; MAX_STEPS],
-            count: 0,
+            tape: match document {
+                ValueRef::Taped(item) => item.whole(),
+                ValueRef::Built(_) => None,
+            },
             paths: &TABLE_PATHS,
+            last: None,
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn find(&mut self, at: &'static DocumentPath) -> Option<ValueRef<'a>> {
-        if let Some(found) = self.paths.find(at, self.document) {
-            return found;
+        if let Some(tape) = self.tape
+            && let Some(number) = self.paths.number(at)
+        {
+            let entry = tape.entry_at(number)?;
+            return Some(ValueRef::Taped(tape.item(entry)));
         }
-        let common = self.last.map_or(0, |last| last.common(at));
-        if self.count < common {
+        self.walk(at)
+    }
+
+    #[inline(never)]
+    fn walk(&mut self, at: &'static DocumentPath) -> Option<ValueRef<'a>> {
+        let document = self.document;
+        let common = match &self.last {
+            Some(last) => last.path.common(at),
+            None => 0,
+        };
+        let last = self.last.get_or_insert_with(|| PassedPath {
+            path: at,
+            values: [document; MAX_STEPS],
+            count: 0,
+        });
+        if last.count < common {
             // The last path ended within the common prefix, so this one does too.
             return None;
         }
-        (self.last, self.count) = (Some(at), common);
+        (last.path, last.count) = (at, common);
         let mut datum = match common {
-            0 => self.document,
-            _ => self.passed[common - 1],
+            0 => document,
+            _ => last.values[common - 1],
         };
-        while self.count < at.count {
-            datum = at.step(self.count, datum)?;
-            self.passed[self.count] = datum;
-            self.count += 1;
+        while last.count < at.count {
+            datum = at.step(last.count, datum)?;
+            last.values[last.count] = datum;
+            last.count += 1;
         }
         Some(datum)
     }

@@ -215,6 +215,7 @@ impl<'a> TapeDocument<'a> {
         (place.text == self.number).then_some(place.entry)
     }
 
+    /// The text of an entry that is not a container.
     #[inline]
     fn slice(&self, entry: &TapeEntry) -> &'a str {
         let span = entry.start as usize..entry.end as usize;
@@ -242,10 +243,10 @@ impl<'a> TapeValue<'a> {
         }
     }
 
-    /// The value at a path from the outermost value.
+    /// The document, if this is its outermost value.
     #[inline]
-    pub fn at_path(self, path: PathNumber) -> Option<TapeValue<'a>> {
-        self.of.entry_at(path).map(|at| self.of.item(at))
+    pub fn whole(self) -> Option<&'a TapeDocument<'a>> {
+        (self.at == 0).then_some(self.of)
     }
 
     /// The value under a key of an object.
@@ -333,14 +334,16 @@ impl<'a> TapeValue<'a> {
 
     pub fn number(self) -> Option<Number> {
         let entry = self.entry();
-        let text = self.of.slice(entry);
         match entry.kind {
-            EntryKind::Integer => match text.parse::<u64>() {
-                Ok(number) => Some(number.into()),
-                Err(_) => text.parse::<i64>().ok().map(Number::from),
-            },
+            EntryKind::Integer => {
+                let text = self.of.slice(entry);
+                match text.parse::<u64>() {
+                    Ok(number) => Some(number.into()),
+                    Err(_) => text.parse::<i64>().ok().map(Number::from),
+                }
+            }
             // serde_json as in the parser, so that both read the same number.
-            EntryKind::Decimal => serde_json::from_str(text).ok(),
+            EntryKind::Decimal => serde_json::from_str(self.of.slice(entry)).ok(),
             _ => None,
         }
     }
