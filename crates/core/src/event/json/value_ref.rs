@@ -83,6 +83,24 @@ impl<'a> ValueRef<'a> {
         built.chain(taped.map(ValueRef::Taped))
     }
 
+    /// Whether the value is a list with elements.
+    #[inline]
+    pub fn has_elements(self) -> bool {
+        match self {
+            ValueRef::Built(value) => value.as_array().is_some_and(|list| !list.is_empty()),
+            ValueRef::Taped(item) => item.elements().next().is_some(),
+        }
+    }
+
+    /// A length that a text has at least, known without building it.
+    #[inline]
+    pub fn least_length(self) -> usize {
+        match self {
+            ValueRef::Built(value) => value.as_str().map_or(0, str::len),
+            ValueRef::Taped(item) => item.least_length(),
+        }
+    }
+
     /// The entries of an object; empty for any other value.
     pub fn entries(self) -> Vec<(&'a str, ValueRef<'a>)> {
         match self {

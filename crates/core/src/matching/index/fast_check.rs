@@ -3,14 +3,10 @@
 //! its operator has no fast check.
 
 use crate::event::json::tape::JsonKind;
-use crate::event::json::value_ref::ValueRef;
 use crate::language::operator::index_condition::{EqualityKey, IndexCondition, IndexKey, Interval};
-use crate::language::operator::value_kind;
-use crate::matching::index::path_table::PathValues;
 use crate::matching::index::posting::{PostingRange, number};
 use crate::matching::index::predicates::PredicateInfo;
-use crate::matching::index::value_map::TextHead;
-use crate::matching::index::value_table::{ValueNumber, ValueTable};
+use crate::matching::index::value_table::{ComparedPart, ValueNumber, ValueTable};
 
 /// How a predicate is evaluated on the digest of its slot.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +37,7 @@ pub struct ValueDigest {
     pub number: f64,
     pub value: ValueNumber,
     /// The range of the elements of a list among those of all slots.
-    elements: (u32, u32),
+    pub elements: (u32, u32),
 }
 
 impl<'f> ComparedValues<'f> {
@@ -72,14 +68,16 @@ impl<'f> ComparedValues<'f> {
 
 impl FastCheck {
     /// The check of a predicate. The words that it compares with are added to `operands`.
-    pub fn new(facts: &PredicateInfo, tables: &[PathValues], operands: &mut Vec<u32>) -> Self {
+    pub fn new(facts: &PredicateInfo, values: &ValueTable, operands: &mut Vec<u32>) -> Self {
         let (Some(slot), Some(exact)) = (facts.slot, exact(facts)) else {
             return FastCheck::None;
         };
-        let values = &tables[slot as usize];
-        let mut words = |table: &ValueTable, points: &[&EqualityKey]| {
+        let mut words = |part, points: &[&EqualityKey]| {
             let start = number(operands.len());
-            operands.extend(points.iter().map(|point| table.number_of_key(point).0));
+            let numbers = points
+                .iter()
+                .map(|point| values.number_of_key(slot, part, point).0);
+            operands.extend(numbers);
             let length = number(points.len());
             PostingRange { start, length }
         };
@@ -90,11 +88,11 @@ impl FastCheck {
             [IndexKey::Number(interval)] => FastCheck::Number(slot, *interval),
             _ => match ComparedValues::of(facts) {
                 Some(ComparedValues::Equal(points)) => {
-                    FastCheck::Equal(slot, words(&values.equal, &points))
+                    FastCheck::Equal(slot, words(ComparedPart::Value, &points))
                 }
-                Some(ComparedValues::Element(points)) => match &values.elements {
-                    Some(elements) => FastCheck::Element(slot, words(elements, &points)),
-                    None => FastCheck::None,
+                Some(ComparedValues::Element(points)) => match values.has_elements(slot) {
+                    true => FastCheck::Element(slot, words(ComparedPart::Element, &points)),
+                    false => FastCheck::None,
                 },
                 None => FastCheck::None,
             },
@@ -121,132 +119,6 @@ impl ValueDigest {
         let (start, end) = self.elements;
         &all[start as usize..end as usize]
     }
-}
-
-impl PathValues {
-    /// Writes the digest of the value at the path, and adds the numbers of a list's elements to those of other
-    /// paths. Returns the rules of the value, which is the same as [`ValueTable::span`] of its number.
-    #[inline]
-    pub fn read(
-        &self,
-        datum: Option<ValueRef<'_>>,
-        digest: &mut ValueDigest,
-        elements: &mut Vec<ValueNumber>,
-    ) -> PostingRange {
-        *digest = ValueDigest::ABSENT;
-        let Some(datum) = datum else {
-            return PostingRange::default();
-        };
-        let kind = datum.kind();
-        digest.kind = Some(kind);
-        digest.empty = false;
-        let (value, span) = match kind {
-            JsonKind::Text => self.read_text(datum, digest),
-            JsonKind::Number => {
-                digest.number = datum.double().unwrap_or(f64::NAN);
-                self.equal.find_number(digest.number)
-            }
-            JsonKind::Null => {
-                digest.empty = true;
-                self.equal.find_null()
-            }
-            JsonKind::Bool => self.equal.find_bool(datum.bool() == Some(true)),
-            JsonKind::Object => return PostingRange::default(),
-            JsonKind::List => {
-                self.read_list(datum, digest, elements);
-                return PostingRange::default();
-            }
-        };
-        digest.value = value;
-        span
-    }
-
-    #[inline(always)]
-    fn read_text(
-        &self,
-        datum: ValueRef<'_>,
-        digest: &mut ValueDigest,
-    ) -> (ValueNumber, PostingRange) {
-        let Some((text, head)) = unescaped(datum) else {
-            return self.read_escaped(datum, digest);
-        };
-        digest.empty = text.is_empty();
-        if self.reads_numbers {
-            digest.number = double_of(text);
-        }
-        self.equal.find_text(text.as_bytes(), head)
-    }
-
-    /// A text with escapes is built.
-    #[cold]
-    fn read_escaped(
-        &self,
-        datum: ValueRef<'_>,
-        digest: &mut ValueDigest,
-    ) -> (ValueNumber, PostingRange) {
-        let text = datum.text().expect("a text has its text");
-        digest.empty = text.is_empty();
-        if self.reads_numbers {
-            digest.number = double_of(&text);
-        }
-        find_text(&self.equal, &text)
-    }
-
-    fn read_list(
-        &self,
-        datum: ValueRef<'_>,
-        digest: &mut ValueDigest,
-        elements: &mut Vec<ValueNumber>,
-    ) {
-        digest.empty = datum.elements().next().is_none();
-        if let Some(table) = &self.elements {
-            let start = number(elements.len());
-            elements.extend(
-                datum
-                    .elements()
-                    .map(|element| element_number(table, element)),
-            );
-            digest.elements = (start, number(elements.len()));
-        }
-    }
-}
-
-fn element_number(table: &ValueTable, element: ValueRef<'_>) -> ValueNumber {
-    let (value, _) = match element.kind() {
-        JsonKind::Null => table.find_null(),
-        JsonKind::Bool => table.find_bool(element.bool() == Some(true)),
-        JsonKind::Number => table.find_number(element.double().unwrap_or(f64::NAN)),
-        JsonKind::Text => match unescaped(element) {
-            Some((text, head)) => table.find_text(text.as_bytes(), head),
-            None => find_text(table, &element.text().expect("a text has its text")),
-        },
-        JsonKind::List | JsonKind::Object => return ValueNumber::UNKNOWN,
-    };
-    value
-}
-
-/// Finds a text that is not on the tape as it is.
-fn find_text(table: &ValueTable, text: &str) -> (ValueNumber, PostingRange) {
-    table.find_text(text.as_bytes(), TextHead::new(text.as_bytes()))
-}
-
-/// A text with its head, if it has no escapes.
-#[inline(always)]
-fn unescaped(datum: ValueRef<'_>) -> Option<(&str, TextHead)> {
-    match datum {
-        ValueRef::Built(value) => {
-            let text = value.as_str()?;
-            Some((text, TextHead::new(text.as_bytes())))
-        }
-        ValueRef::Taped(item) => {
-            let (text, after) = item.unescaped_text()?;
-            Some((text, TextHead::of_start(after, text.len())))
-        }
-    }
-}
-
-fn double_of(text: &str) -> f64 {
-    value_kind::double_of(text).unwrap_or(f64::NAN)
 }
 
 const ABSENT: u32 = 0;

@@ -29,11 +29,12 @@ use crate::matching::index::access_path::AccessPlanner;
 use crate::matching::index::check_program::{CheckStart, PredicateEvaluator, holds};
 use crate::matching::index::condition::IndexedCondition;
 use crate::matching::index::fast_check::FastCheck;
-use crate::matching::index::path_table::{PathTable, PathTableBuilder, PathValues};
+use crate::matching::index::path_table::{PathTable, PathTableBuilder};
 use crate::matching::index::posting::{Posting, PostingRange, Postings, ResidualCondition, number};
 use crate::matching::index::predicates::{IndexedPredicate, PredicateInput, PredicateTable};
 pub use crate::matching::index::scratch::IndexScratch;
 use crate::matching::index::selectivity::Selectivity;
+use crate::matching::index::value_table::ValueTable;
 use crate::path::scope::Scope;
 use crate::path::{Path, Resolved};
 use crate::rule::Rule;
@@ -53,10 +54,11 @@ pub trait SlotValues {
 #[derive(Debug, Default)]
 pub struct RuleIndex {
     paths: Box<[Path]>,
+    values: ValueTable,
     /// By slot.
     tables: Box<[PathTable]>,
     /// The slots whose values are looked up for every event.
-    searched: Box<[u32]>,
+    searched: Box<[SearchedSlot]>,
     /// Rules without an access path: they are tested for every event.
     always: PostingRange,
     postings: Box<[Posting]>,
@@ -64,6 +66,13 @@ pub struct RuleIndex {
     leaves: Box<[IndexedPredicate]>,
     /// The number of one of the rules.
     any_rule: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SearchedSlot {
+    slot: u32,
+    /// Whether its value can lead to rules other than by being equal to one that they compare with.
+    has_table: bool,
 }
 
 /// The scope of a predicate that reads one value only.
@@ -106,12 +115,15 @@ impl RuleIndex {
     ) {
         matches.clear();
         scratch.begin(self.leaves.len(), self.paths.len());
-        for &slot in &self.searched {
-            let table = &self.tables[slot as usize];
+        for &SearchedSlot { slot, has_table } in &self.searched {
             let (digest, elements) = scratch.digests.start(slot);
             let (buffers, spans) = (&mut scratch.buffers, &mut scratch.spans);
-            let datum = slots.slot(slot as usize);
-            table.find(datum, digest, elements, buffers, spans);
+            let (values, datum) = (&self.values, slots.slot(slot as usize));
+            value_table::push(values.read(slot, datum, digest, elements), spans);
+            if has_table {
+                let table = &self.tables[slot as usize];
+                table.find(values, datum, digest, elements, buffers, spans);
+            }
         }
         value_table::push(self.always, &mut scratch.spans);
         let spans = std::mem::take(&mut scratch.spans);
@@ -176,10 +188,9 @@ impl<S: SlotValues, W: FnMut(u32, &Predicate) -> bool> PredicateEvaluator
     #[inline]
     fn fast_check(&mut self, check: u32, operands: &[u32]) -> bool {
         let slot = fast_check::slot(check);
-        let (slots, tables) = (self.slots, &self.index.tables);
+        let (slots, values) = (self.slots, &self.index.values);
         let (digest, elements) = self.scratch.digests.get(slot, |digest, elements| {
-            let values = &tables[slot as usize].values;
-            values.read(slots.slot(slot as usize), digest, elements);
+            values.read(slot, slots.slot(slot as usize), digest, elements);
         });
         fast_check::holds(check, operands, digest, elements)
     }
@@ -278,21 +289,31 @@ impl<'f> IndexBuilder<'f> {
                 self.tables[slot as usize].compare(facts);
             }
         }
-        let values: Vec<PathValues> = self.tables.iter().map(PathTableBuilder::values).collect();
+        let has_rules: Vec<bool> = self
+            .tables
+            .iter()
+            .map(PathTableBuilder::has_rules)
+            .collect();
+        let mut values = ValueTable::new(&self.tables);
         let mut operands = Vec::new();
         let checks = facts
             .iter()
             .map(|facts| FastCheck::new(facts, &values, &mut operands));
         let checks: Vec<FastCheck> = checks.collect();
         let mut postings = Postings::new(self.rests, checks, operands);
-        let tables = self.tables.into_iter().zip(values);
-        let tables = tables.map(|(filling, values)| filling.finish(values, &mut postings));
+        let tables = (0..).zip(self.tables);
+        let tables = tables.map(|(slot, filling)| filling.finish(slot, &mut values, &mut postings));
         let tables: Box<[PathTable]> = tables.collect();
-        let searched = (0..).zip(&tables).filter(|(_, table)| table.has_rules);
-        let searched = searched.map(|(slot, _)| slot).collect();
+        let searched = (0..).zip(has_rules).filter(|(_, has_rules)| *has_rules);
+        let searched = searched.map(|(slot, _)| SearchedSlot {
+            slot,
+            has_table: tables[slot as usize].has_rules,
+        });
+        let searched = searched.collect();
         let always = postings.add(self.always);
         let (postings, code) = postings.finish();
         RuleIndex {
+            values,
             tables,
             searched,
             always,

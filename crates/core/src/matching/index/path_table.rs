@@ -20,15 +20,13 @@ use crate::matching::index::predicates::PredicateInfo;
 use crate::matching::index::prefix_table::PrefixTable;
 use crate::matching::index::scratch::{Buffers, VisitedSet};
 use crate::matching::index::substring_table::Substrings;
-use crate::matching::index::value_table::{ValueNumber, ValueTable, push};
+use crate::matching::index::value_table::{ComparedPart, ValueNumber, ValueTable, push};
 
+/// The rules that the value at a path can match other than by being equal to one that they compare with.
 #[derive(Debug, Default)]
 pub struct PathTable {
-    /// Whether it has a rule, so that the value is looked up for every event.
+    /// Whether there are such rules.
     pub has_rules: bool,
-    /// Whether a value can lead to rules other than by being equal to one.
-    has_other_keys: bool,
-    pub values: PathValues,
     absent: PostingRange,
     existing: PostingRange,
     present: PostingRange,
@@ -37,15 +35,18 @@ pub struct PathTable {
     texts: Option<Box<TextTables>>,
     /// Of case-folded texts.
     folded: Option<Box<TextTables>>,
+    alike: AlikeValues,
+    /// Of elements, if a rule compares with the elements of a list.
+    alike_elements: Option<Box<AlikeValues>>,
 }
 
-/// The values that rules compare with, in their access paths or in their residual conditions.
+/// The keys that several values share.
 #[derive(Debug, Default)]
-pub struct PathValues {
-    pub equal: ValueTable,
-    pub elements: Option<Box<ValueTable>>,
-    /// Whether a text that is a number counts as a number.
-    pub reads_numbers: bool,
+struct AlikeValues {
+    list: PostingRange,
+    object: PostingRange,
+    /// By text in lower case.
+    folded: Option<Box<FxHashMap<Box<str>, PostingRange>>>,
 }
 
 /// By parts of a text.
@@ -69,7 +70,8 @@ pub struct PathTableBuilder {
     instants: Vec<(Interval, Posting)>,
     texts: TextTablesBuilder,
     folded: TextTablesBuilder,
-    reads_numbers: bool,
+    /// Whether a text that is a number counts as a number.
+    pub reads_numbers: bool,
 }
 
 #[derive(Debug, Default)]
@@ -117,42 +119,72 @@ impl PathTableBuilder {
         }
     }
 
-    /// The values with their numbers; the rules follow in [`PathTableBuilder::finish`].
-    pub fn values(&self) -> PathValues {
-        PathValues {
-            equal: ValueTable::new(self.equal.keys()),
-            elements: (!self.elements.is_empty())
-                .then(|| Box::new(ValueTable::new(self.elements.keys()))),
-            reads_numbers: self.reads_numbers,
+    /// The keys of equality.
+    pub fn compared(&self, part: ComparedPart) -> impl Iterator<Item = &EqualityKey> {
+        match part {
+            ComparedPart::Value => self.equal.keys(),
+            ComparedPart::Element => self.elements.keys(),
         }
     }
 
-    pub fn finish(self, mut values: PathValues, postings: &mut Postings) -> PathTable {
-        let before = postings.add([]);
+    /// Whether there is a rule, so that the value is looked up for every event.
+    pub fn has_rules(&self) -> bool {
+        let mut lists = self.equal.values().chain(self.elements.values());
+        let others = [&self.absent, &self.existing, &self.present];
+        lists.any(|list| !list.is_empty())
+            || others.iter().any(|list| !list.is_empty())
+            || !self.numbers.is_empty()
+            || !self.instants.is_empty()
+            || self.texts.has_rules()
+            || self.folded.has_rules()
+    }
+
+    /// Adds the rules to the postings, and those of values to the table of values, which has this path's as a slot.
+    pub fn finish(self, slot: u32, values: &mut ValueTable, postings: &mut Postings) -> PathTable {
         let (absent, existing, present) = (
             postings.add(self.absent),
             postings.add(self.existing),
             postings.add(self.present),
         );
-        values.equal.fill(self.equal, postings);
-        if let Some(elements) = &mut values.elements {
-            elements.fill(self.elements, postings);
-        }
+        let has_elements = !self.elements.is_empty();
+        let mut alike = |part, lists: FxHashMap<EqualityKey, Vec<Posting>>| {
+            let mut alike = AlikeValues::default();
+            for (point, list) in lists {
+                let span = postings.add(list);
+                match point {
+                    EqualityKey::List => alike.list = span,
+                    EqualityKey::Object => alike.object = span,
+                    EqualityKey::Folded(text) => {
+                        alike.folded.get_or_insert_default().insert(text, span);
+                    }
+                    EqualityKey::Null
+                    | EqualityKey::Bool(_)
+                    | EqualityKey::Number(_)
+                    | EqualityKey::Text(_) => values.set(slot, part, &point, span),
+                }
+            }
+            if let Some(folded) = &mut alike.folded {
+                folded.shrink_to_fit();
+            }
+            alike
+        };
         let mut table = PathTable {
             has_rules: false,
-            has_other_keys: false,
-            values,
             absent,
             existing,
             present,
+            alike: alike(ComparedPart::Value, self.equal),
+            alike_elements: {
+                let alike = alike(ComparedPart::Element, self.elements);
+                has_elements.then(|| Box::new(alike))
+            },
             numbers: IntervalTree::new(self.numbers, postings),
             instants: (!self.instants.is_empty())
                 .then(|| Box::new(IntervalTree::new(self.instants, postings))),
             texts: self.texts.finish(postings),
             folded: self.folded.finish(postings),
         };
-        table.has_rules = postings.add([]) != before;
-        table.has_other_keys = table.finds_by_other_keys();
+        table.has_rules = table.finds_rules();
         table
     }
 }
@@ -167,6 +199,11 @@ impl TextTablesBuilder {
         }
     }
 
+    fn has_rules(&self) -> bool {
+        let lists = [&self.starts, &self.ends, &self.anywhere];
+        lists.iter().any(|list| !list.is_empty())
+    }
+
     fn finish(self, postings: &mut Postings) -> Option<Box<TextTables>> {
         let texts = TextTables {
             starts: PrefixTable::new(self.starts, postings),
@@ -177,26 +214,33 @@ impl TextTablesBuilder {
     }
 }
 
-impl PathTable {
-    /// Adds the rules that the value leads to, and writes its digest. `elements` are those of all digests.
-    #[inline]
-    pub fn find(
-        &self,
-        datum: Option<ValueRef<'_>>,
-        digest: &mut ValueDigest,
-        elements: &mut Vec<ValueNumber>,
-        buffers: &mut Buffers,
-        found: &mut Vec<PostingRange>,
-    ) {
-        push(self.values.read(datum, digest, elements), found);
-        if self.has_other_keys {
-            self.find_by_other_keys(datum, digest, elements, buffers, found);
+impl AlikeValues {
+    fn of_kind(&self, kind: JsonKind) -> PostingRange {
+        match kind {
+            JsonKind::List => self.list,
+            JsonKind::Object => self.object,
+            JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Text => {
+                PostingRange::default()
+            }
         }
     }
 
-    /// Adds the rules whose index key is not equality with the value.
-    fn find_by_other_keys(
+    fn has_containers(&self) -> bool {
+        !self.list.is_empty() || !self.object.is_empty()
+    }
+
+    fn find_folded(&self, text: &str) -> PostingRange {
+        let span = self.folded.as_ref().and_then(|folded| folded.get(text));
+        span.copied().unwrap_or_default()
+    }
+}
+
+impl PathTable {
+    /// Adds the rules that the value leads to. `values` is where its digest comes from, and `elements` are those
+    /// of all digests.
+    pub fn find(
         &self,
+        values: &ValueTable,
         datum: Option<ValueRef<'_>>,
         digest: &ValueDigest,
         elements: &[ValueNumber],
@@ -227,10 +271,11 @@ impl PathTable {
                 self.find_text(&text, buffers, found);
             }
             JsonKind::Text => {}
-            JsonKind::Object => push(self.values.equal.container_span(JsonKind::Object), found),
+            JsonKind::Object => push(self.alike.object, found),
             JsonKind::List => {
-                push(self.values.equal.container_span(JsonKind::List), found);
-                self.find_elements(datum, digest.elements(elements), buffers, found);
+                push(self.alike.list, found);
+                let numbers = digest.elements(elements);
+                self.find_elements(values, datum, numbers, buffers, found);
             }
         }
     }
@@ -238,17 +283,17 @@ impl PathTable {
     /// Whether a key looks into texts, or reads them as times.
     fn reads_texts(&self) -> bool {
         let has_parts = self.texts.is_some() || self.folded.is_some();
-        has_parts || self.instants.is_some() || self.values.equal.folds()
+        has_parts || self.instants.is_some() || self.alike.folded.is_some()
     }
 
-    /// The value of `has_other_keys`.
-    fn finds_by_other_keys(&self) -> bool {
+    /// The value of `has_rules`.
+    fn finds_rules(&self) -> bool {
         let ranges = [self.absent, self.existing, self.present];
         ranges.iter().any(|range| !range.is_empty())
             || !self.numbers.is_empty()
             || self.reads_texts()
-            || self.values.equal.has_containers()
-            || self.values.elements.is_some()
+            || self.alike.has_containers()
+            || self.alike_elements.is_some()
     }
 
     fn find_text(&self, text: &str, buffers: &mut Buffers, found: &mut Vec<PostingRange>) {
@@ -265,10 +310,9 @@ impl PathTable {
         if let Some(texts) = &self.texts {
             texts.find(text.as_bytes(), reversed, seen, found);
         }
-        let equal = &self.values.equal;
-        if equal.folds() || self.folded.is_some() {
+        if self.alike.folded.is_some() || self.folded.is_some() {
             fold_into(text, folded);
-            push(equal.find_folded(folded), found);
+            push(self.alike.find_folded(folded), found);
             if let Some(texts) = &self.folded {
                 texts.find(folded.as_bytes(), reversed, seen, found);
             }
@@ -277,24 +321,25 @@ impl PathTable {
 
     fn find_elements(
         &self,
+        values: &ValueTable,
         datum: ValueRef<'_>,
-        values: &[ValueNumber],
+        numbers: &[ValueNumber],
         buffers: &mut Buffers,
         found: &mut Vec<PostingRange>,
     ) {
-        let Some(elements) = &self.values.elements else {
+        let Some(alike) = &self.alike_elements else {
             return;
         };
         let from = found.len();
-        for value in values {
-            push(elements.span(*value), found);
+        for value in numbers {
+            push(values.span(*value), found);
         }
-        if elements.has_containers() || elements.folds() {
+        if alike.has_containers() || alike.folded.is_some() {
             for element in datum.elements() {
-                push(elements.container_span(element.kind()), found);
-                if let Some(text) = element.text().filter(|_| elements.folds()) {
+                push(alike.of_kind(element.kind()), found);
+                if let Some(text) = element.text().filter(|_| alike.folded.is_some()) {
                     fold_into(&text, &mut buffers.folded);
-                    push(elements.find_folded(&buffers.folded), found);
+                    push(alike.find_folded(&buffers.folded), found);
                 }
             }
         }
@@ -389,20 +434,20 @@ mod tests {
                 narrowings: vec![IndexCondition::exactly(clue.clone())],
             });
         }
-        let values = filling.values();
-        let table = filling.finish(values, &mut postings);
+        assert!(filling.has_rules());
+        let mut values = ValueTable::new(std::slice::from_ref(&filling));
+        let table = filling.finish(0, &mut values, &mut postings);
         assert!(table.has_rules);
         let (postings, mut spans) = (postings.finish().0, Vec::new());
         let datum = value.as_ref().map(ValueRef::Built);
         let mut elements = Vec::new();
         let mut digest = ValueDigest::ABSENT;
-        table.find(
-            datum,
-            &mut digest,
-            &mut elements,
-            &mut Buffers::default(),
+        push(
+            values.read(0, datum, &mut digest, &mut elements),
             &mut spans,
         );
+        let mut buffers = Buffers::default();
+        table.find(&values, datum, &digest, &elements, &mut buffers, &mut spans);
         let found = spans.iter().flat_map(|span| span.slice(&postings));
         let mut found: Vec<u32> = found.map(|posting| posting.rule).collect();
         found.sort_unstable();
@@ -437,7 +482,9 @@ mod tests {
             slot: Some(0),
             narrowings: vec![IndexCondition::exactly(clues()[3].clone())],
         });
-        let values = filling.values();
-        assert!(!filling.finish(values, &mut Postings::default()).has_rules);
+        assert!(!filling.has_rules());
+        let mut values = ValueTable::new(std::slice::from_ref(&filling));
+        let table = filling.finish(0, &mut values, &mut Postings::default());
+        assert!(!table.has_rules);
     }
 }

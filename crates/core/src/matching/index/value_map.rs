@@ -1,4 +1,5 @@
-//! A map from numbers and texts to posting lists. Its keys do not change once built.
+//! A map from the values that rules compare with to posting lists: one map for all columns, where a column has the
+//! values of one place. Its keys do not change once built.
 //! A lookup of a value that is no key reads one word of the table in most cases; that of a key reads its entry too, and
 //! the rest of a text of more than sixteen bytes.
 
@@ -6,21 +7,24 @@ use crate::matching::index::posting::{PostingRange, number};
 
 #[derive(Debug, Default)]
 pub struct ValueMap {
-    /// A power of two; at least half of the words are empty. The word of a key is at the place that its hash has, or
+    /// A power of two; most words are empty, so that most lookups of other values read one. The word of a key is at the place that its hash has, or
     /// soon after it: the high bits of the hash, and the number of its entry below them.
     table: Box<[u32]>,
     /// The bits of a word that are the number of an entry. All of them are set in an empty word.
     number_bits: u32,
     entries: Box<[ValueEntry]>,
-    /// The texts of more than sixteen bytes.
+    /// The texts of more than sixteen bytes, each after its column.
     bytes: Box<[u8]>,
-    /// The length of the longest text: a longer one is not looked up.
-    longest: usize,
 }
 
-/// A number or a text.
+/// The number of a column.
+pub type Column = u32;
+
+/// A value of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MapKey<'a> {
+    Null,
+    Bool(bool),
     /// The bits of [`crate::language::operator::index_condition::key_of`].
     Number(u64),
     Text(&'a [u8]),
@@ -34,14 +38,14 @@ struct ValueEntry {
     low: u64,
     high: u64,
     length: u32,
-    /// The start of a long text in `bytes`.
-    start: u32,
+    /// The column; for a long text, where that is in `bytes`, followed by the text.
+    column: u32,
     span: PostingRange,
 }
 
-/// The first sixteen bytes of a text, with zeros after a shorter one, and its length. A number has one too.
+/// The first sixteen bytes of a text, with zeros after a shorter one, and its length. Other values have one too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TextHead {
+pub struct ValueHead {
     low: u64,
     high: u64,
     length: u32,
@@ -49,87 +53,71 @@ pub struct TextHead {
 
 /// In place of a length.
 const NUMBER: u32 = u32::MAX;
+const BOOL: u32 = u32::MAX - 1;
+const NULL: u32 = u32::MAX - 2;
+/// In place of the length of a text that is in no rule.
+const MAX_LENGTH: u32 = u32::MAX - 3;
 
 /// The length of a text that its head contains.
 const HEAD: usize = 16;
 
 impl ValueMap {
     /// The same key may be given several times.
-    pub fn new(mut keys: Vec<MapKey<'_>>) -> Self {
+    pub fn new(mut keys: Vec<(Column, MapKey<'_>)>) -> Self {
         keys.sort_unstable();
         keys.dedup();
         let length = match keys.len() {
             0 => 0,
-            count => (2 * count).next_power_of_two(),
+            count => (8 * count).next_power_of_two(),
         };
         let number_bits = number(length.saturating_sub(1));
         let mut table = vec![number_bits; length].into_boxed_slice();
         let mut entries = Vec::with_capacity(keys.len());
-        let (mut bytes, mut longest) = (Vec::new(), 0);
-        for (entry, key) in (0..).zip(keys) {
-            let (head, rest) = match key {
-                MapKey::Number(bits) => (TextHead::of_number(bits), &[][..]),
-                MapKey::Text(text) => (TextHead::new(text), text.get(HEAD..).unwrap_or_default()),
-            };
-            let hash = head.hash(rest);
+        let mut bytes = Vec::new();
+        for (entry, (column, key)) in (0..).zip(keys) {
+            let (head, text) = (ValueHead::of_key(key), key.text());
+            let hash = head.hash(column, text);
             let mut at = place(hash, length);
             while table[at] & number_bits != number_bits {
                 at = place(at as u64 + 1, length);
             }
             table[at] = (high_bits(hash) & !number_bits) | entry;
-            let start = number(bytes.len());
-            if let MapKey::Text(text) = key {
-                longest = longest.max(text.len());
-                if text.len() > HEAD {
-                    bytes.extend_from_slice(text);
-                }
-            }
-            let TextHead { low, high, length } = head;
+            let ValueHead { low, high, length } = head;
+            let is_long = text.len() > HEAD;
             entries.push(ValueEntry {
                 low,
                 high,
                 length,
-                start,
+                column: if is_long { number(bytes.len()) } else { column },
                 span: PostingRange::default(),
             });
+            if is_long {
+                bytes.extend(column.to_le_bytes());
+                bytes.extend_from_slice(text);
+            }
         }
         Self {
             table,
             number_bits,
             entries: entries.into(),
             bytes: bytes.into(),
-            longest,
         }
     }
 
-    /// The number of a key.
-    pub fn find(&self, key: MapKey<'_>) -> Option<u32> {
-        let found = match key {
-            MapKey::Number(bits) => self.find_number(bits),
-            MapKey::Text(text) => self.find_text(text, TextHead::new(text)),
-        };
-        found.map(|(number, _)| number)
+    /// The number and the posting list of a key.
+    pub fn find_key(&self, column: Column, key: MapKey<'_>) -> Option<(u32, PostingRange)> {
+        self.find(column, ValueHead::of_key(key), key.text())
     }
 
-    /// The number and the posting list of a number.
+    /// The same of a value, with its head. `text` is empty for a value that is not a text.
     #[inline(always)]
-    pub fn find_number(&self, bits: u64) -> Option<(u32, PostingRange)> {
-        let head = TextHead::of_number(bits);
-        self.probe(head, head.hash(&[]), &[])
-    }
-
-    /// The number and the posting list of a text, with its head.
-    #[inline(always)]
-    pub fn find_text(&self, text: &[u8], head: TextHead) -> Option<(u32, PostingRange)> {
-        if text.len() > self.longest {
-            return None;
-        }
-        let rest = text.get(HEAD..).unwrap_or_default();
-        self.probe(head, head.hash(rest), text)
-    }
-
-    #[inline(always)]
-    fn probe(&self, head: TextHead, hash: u64, text: &[u8]) -> Option<(u32, PostingRange)> {
+    pub fn find(
+        &self,
+        column: Column,
+        head: ValueHead,
+        text: &[u8],
+    ) -> Option<(u32, PostingRange)> {
+        let hash = head.hash(column, text);
         let (number_bits, sought) = (self.number_bits, high_bits(hash) & !self.number_bits);
         let mut at = place(hash, self.table.len());
         loop {
@@ -141,7 +129,10 @@ impl ValueMap {
             if word & !number_bits == sought {
                 let entry = self.entries.get(number as usize)?;
                 let different = (entry.low ^ head.low) | (entry.high ^ head.high);
-                if different == 0 && entry.length == head.length && self.has_rest(entry, text) {
+                if different == 0
+                    && entry.length == head.length
+                    && self.has_rest(entry, column, text)
+                {
                     return Some((number, entry.span));
                 }
             }
@@ -160,19 +151,45 @@ impl ValueMap {
         self.entries[number as usize].span = span;
     }
 
+    /// Whether an entry is of the column, and has what the head of a long text does not have.
     #[inline]
-    fn has_rest(&self, entry: &ValueEntry, text: &[u8]) -> bool {
+    fn has_rest(&self, entry: &ValueEntry, column: Column, text: &[u8]) -> bool {
         if text.len() <= HEAD {
-            return true;
+            return entry.column == column;
         }
-        let start = entry.start as usize;
-        self.bytes.get(start..start + text.len()) == Some(text)
+        let (start, before) = (entry.column as usize, size_of::<Column>());
+        let own = self.bytes.get(start..start + before + text.len());
+        own.is_some_and(|own| own[..before] == column.to_le_bytes() && own[before..] == *text)
     }
 }
 
-impl TextHead {
+impl<'a> MapKey<'a> {
+    fn text(self) -> &'a [u8] {
+        match self {
+            MapKey::Text(text) => text,
+            MapKey::Null | MapKey::Bool(_) | MapKey::Number(_) => &[],
+        }
+    }
+}
+
+impl ValueHead {
+    pub const NULL: Self = Self {
+        low: 0,
+        high: 0,
+        length: NULL,
+    };
+
+    fn of_key(key: MapKey<'_>) -> Self {
+        match key {
+            MapKey::Null => Self::NULL,
+            MapKey::Bool(value) => Self::of_bool(value),
+            MapKey::Number(bits) => Self::of_number(bits),
+            MapKey::Text(text) => Self::of_text(text),
+        }
+    }
+
     #[inline]
-    pub fn new(text: &[u8]) -> Self {
+    pub fn of_text(text: &[u8]) -> Self {
         let (low, high) = first_bytes(text);
         Self {
             low,
@@ -185,7 +202,7 @@ impl TextHead {
     #[inline(always)]
     pub fn of_start(bytes: &[u8], length: usize) -> Self {
         let Some(chunk) = bytes.first_chunk::<HEAD>() else {
-            return Self::new(bytes.get(..length).unwrap_or(bytes));
+            return Self::of_text(bytes.get(..length).unwrap_or(bytes));
         };
         let (low, high) = chunk.split_at(HEAD / 2);
         let word = |half: &[u8]| u64::from_le_bytes(*half.first_chunk().expect("eight bytes"));
@@ -196,7 +213,8 @@ impl TextHead {
         }
     }
 
-    fn of_number(bits: u64) -> Self {
+    #[inline]
+    pub fn of_number(bits: u64) -> Self {
         Self {
             low: bits,
             high: 0,
@@ -204,22 +222,39 @@ impl TextHead {
         }
     }
 
-    /// `rest` is the text after the head.
     #[inline]
-    fn hash(self, rest: &[u8]) -> u64 {
-        let mut hash = fold(self.low ^ u64::from(self.length), self.high ^ SEEDS[0]);
-        for chunk in rest.chunks(HEAD) {
-            let (low, high) = first_bytes(chunk);
-            hash = fold(hash ^ low, high ^ SEEDS[0]);
+    pub fn of_bool(value: bool) -> Self {
+        Self {
+            low: value.into(),
+            high: 0,
+            length: BOOL,
+        }
+    }
+
+    #[inline]
+    fn hash(self, column: Column, text: &[u8]) -> u64 {
+        let tag = u64::from(column) << 32 | u64::from(self.length);
+        let mut hash = fold(self.low ^ tag, self.high ^ SEEDS[0]);
+        if text.len() > HEAD {
+            hash = hash_of_rest(hash, &text[HEAD..]);
         }
         fold(hash, SEEDS[1])
     }
 }
 
+#[inline(never)]
+fn hash_of_rest(mut hash: u64, rest: &[u8]) -> u64 {
+    for chunk in rest.chunks(HEAD) {
+        let (low, high) = first_bytes(chunk);
+        hash = fold(hash ^ low, high ^ SEEDS[0]);
+    }
+    hash
+}
+
 /// A longer text than that is in no rule.
 #[inline]
 fn head_length(length: usize) -> u32 {
-    u32::try_from(length).map_or(NUMBER - 1, |length| length.min(NUMBER - 1))
+    u32::try_from(length).map_or(MAX_LENGTH, |length| length.min(MAX_LENGTH))
 }
 
 /// A mask of so many low bytes; of all from eight on.
@@ -292,8 +327,8 @@ mod tests {
             let shown = length.min(HEAD);
             padded[..shown].copy_from_slice(&text[..shown]);
             let part = &text[..length];
-            assert_eq!(TextHead::of_start(&text, length), TextHead::new(part));
-            assert_eq!(TextHead::of_start(part, length), TextHead::new(part));
+            assert_eq!(ValueHead::of_start(&text, length), ValueHead::of_text(part));
+            assert_eq!(ValueHead::of_start(part, length), ValueHead::of_text(part));
             let (low, high) = first_bytes(part);
             assert_eq!(
                 [low.to_le_bytes(), high.to_le_bytes()].concat(),
@@ -303,10 +338,12 @@ mod tests {
         }
     }
 
-    fn key<'a>(numbers: bool, text: &'a str) -> MapKey<'a> {
-        match numbers {
-            true => MapKey::Number(text.len() as u64),
-            false => MapKey::Text(text.as_bytes()),
+    fn key(kind: u8, text: &str) -> MapKey<'_> {
+        match kind {
+            0 => MapKey::Null,
+            1 => MapKey::Bool(text.is_empty()),
+            2 => MapKey::Number(text.len() as u64),
+            _ => MapKey::Text(text.as_bytes()),
         }
     }
 
@@ -315,21 +352,25 @@ mod tests {
 
         #[test]
         fn each_key_and_no_other_is_found(
-            inside in vec((any::<bool>(), "[ab]{0,3}|[a\u{0}]{14,18}|a{30,36}"), 0..30),
-            others in vec((any::<bool>(), "[ab]{0,3}|[a\u{0}]{14,18}|a{30,36}"), 0..30),
+            inside in vec((0..3_u32, 0..6_u8, "[ab]{0,3}|[a\u{0}]{14,18}|a{30,36}"), 0..30),
+            others in vec((0..3_u32, 0..6_u8, "[ab]{0,3}|[a\u{0}]{14,18}|a{30,36}"), 0..30),
         ) {
-            let keys: Vec<MapKey<'_>> = inside.iter().map(|(numbers, text)| key(*numbers, text)).collect();
+            let keys = inside.iter().map(|(column, kind, text)| (*column, key(*kind, text)));
+            let keys: Vec<(Column, MapKey<'_>)> = keys.collect();
             let mut map = ValueMap::new(keys.clone());
-            for (start, key) in (0..).zip(&keys) {
-                let number = map.find(*key);
-                prop_assert!(number.is_some());
-                map.set(number.unwrap_or_default(), PostingRange { start, length: 1 });
+            for (start, (column, key)) in (0..).zip(&keys) {
+                let found = map.find_key(*column, *key);
+                prop_assert!(found.is_some());
+                map.set(found.unwrap_or_default().0, PostingRange { start, length: 1 });
             }
-            for (numbers, text) in inside.iter().chain(&others) {
-                let key = key(*numbers, text);
+            for (column, kind, text) in inside.iter().chain(&others) {
+                let key = (*column, key(*kind, text));
                 let last = keys.iter().rposition(|known| *known == key);
-                let found = map.find(key).map(|number| map.span(number).start as usize);
-                prop_assert_eq!(found, last);
+                let found = map.find_key(key.0, key.1);
+                prop_assert_eq!(found.map(|(_, span)| span.start as usize), last);
+                if let Some((number, span)) = found {
+                    prop_assert_eq!(map.span(number), span);
+                }
             }
         }
     }

@@ -1,171 +1,287 @@
-//! Finds candidate rules by equality with the value at a path or an element of its list. Lists and objects are
-//! not distinguished. The values that rules compare with have numbers, so that comparing means comparing numbers.
-
-use rustc_hash::FxHashMap;
+//! The values that rules compare with for equality, at all paths of an index: in access paths and in residual
+//! conditions. Each has a number, so that comparing means comparing numbers. A value is read once for an event.
 
 use crate::event::json::tape::JsonKind;
+use crate::event::json::value_ref::ValueRef;
 use crate::language::operator::index_condition::{EqualityKey, key_of};
-use crate::matching::index::posting::{Posting, PostingRange, Postings};
-use crate::matching::index::value_map::{MapKey, TextHead, ValueMap};
+use crate::language::operator::value_kind;
+use crate::matching::index::fast_check::ValueDigest;
+use crate::matching::index::path_table::PathTableBuilder;
+use crate::matching::index::posting::{PostingRange, number};
+use crate::matching::index::value_map::{Column, MapKey, ValueHead, ValueMap};
+
+#[derive(Debug, Default)]
+pub struct ValueTable {
+    map: ValueMap,
+    /// By slot.
+    columns: Box<[SlotColumns]>,
+}
+
+/// What has to be known to look up the value of a slot.
+#[derive(Debug, Clone, Copy)]
+struct SlotColumns {
+    /// The length of the longest text that a rule compares with the value: a longer one is not looked up.
+    longest: u32,
+    /// The same for elements.
+    longest_element: u32,
+    /// Whether a rule compares with the elements of a list.
+    has_elements: bool,
+    /// Whether a text that is a number counts as a number.
+    reads_numbers: bool,
+}
+
+/// Which values of a slot are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComparedPart {
+    Value,
+    /// The elements of a list.
+    Element,
+}
 
 /// The number of a value that a rule compares with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValueNumber(pub u32);
 
-#[derive(Debug, Default)]
-pub struct ValueTable {
-    null: PostingRange,
-    no: PostingRange,
-    yes: PostingRange,
-    list: PostingRange,
-    object: PostingRange,
-    values: ValueMap,
-    folded: Option<Box<FxHashMap<Box<str>, PostingRange>>>,
-}
-
 impl ValueNumber {
-    const NULL: Self = Self(0);
-    const NO: Self = Self(1);
-    const YES: Self = Self(2);
-    const FIRST: u32 = 3;
     /// No rule compares with this value.
     pub const UNKNOWN: Self = Self(u32::MAX);
 }
 
+fn column(slot: u32, part: ComparedPart) -> Column {
+    match part {
+        ComparedPart::Value => 2 * slot,
+        ComparedPart::Element => 2 * slot + 1,
+    }
+}
+
 impl ValueTable {
-    /// A table of values without rules.
-    pub fn new<'k>(keys: impl Iterator<Item = &'k EqualityKey>) -> Self {
+    /// The values of the tables under construction, by slot. Their rules follow in [`ValueTable::set`].
+    pub fn new(tables: &[PathTableBuilder]) -> Self {
+        let (mut keys, mut columns) = (Vec::new(), Vec::with_capacity(tables.len()));
+        for (slot, table) in (0..).zip(tables) {
+            columns.push(SlotColumns {
+                longest: longest(table.compared(ComparedPart::Value)),
+                longest_element: longest(table.compared(ComparedPart::Element)),
+                has_elements: table.compared(ComparedPart::Element).next().is_some(),
+                reads_numbers: table.reads_numbers,
+            });
+            for part in [ComparedPart::Value, ComparedPart::Element] {
+                let points = table.compared(part).filter_map(map_key);
+                keys.extend(points.map(|key| (column(slot, part), key)));
+            }
+        }
         Self {
-            values: ValueMap::new(keys.filter_map(map_key).collect()),
-            ..Self::default()
+            map: ValueMap::new(keys),
+            columns: columns.into(),
         }
     }
 
-    /// Adds the rules of each value.
-    pub fn fill(&mut self, lists: FxHashMap<EqualityKey, Vec<Posting>>, postings: &mut Postings) {
-        for (point, list) in lists {
-            let span = postings.add(list);
-            match point {
-                EqualityKey::Null => self.null = span,
-                EqualityKey::Bool(false) => self.no = span,
-                EqualityKey::Bool(true) => self.yes = span,
-                EqualityKey::List => self.list = span,
-                EqualityKey::Object => self.object = span,
-                EqualityKey::Number(_) | EqualityKey::Text(_) => {
-                    let number = map_key(&point).and_then(|key| self.values.find(key));
-                    self.values
-                        .set(number.expect("the table has the value"), span);
-                }
-                EqualityKey::Folded(text) => {
-                    self.folded.get_or_insert_default().insert(text, span);
-                }
-            }
-        }
-        if let Some(folded) = &mut self.folded {
-            folded.shrink_to_fit();
-        }
+    /// Sets the rules of a value of the map.
+    pub fn set(&mut self, slot: u32, part: ComparedPart, point: &EqualityKey, span: PostingRange) {
+        let found = map_key(point).and_then(|key| self.map.find_key(column(slot, part), key));
+        let (number, _) = found.expect("the table has the value");
+        self.map.set(number, span);
     }
 
     /// The number of a value; unknown for those that an operator has to compare.
-    pub fn number_of_key(&self, point: &EqualityKey) -> ValueNumber {
-        match point {
-            EqualityKey::Null => ValueNumber::NULL,
-            EqualityKey::Bool(false) => ValueNumber::NO,
-            EqualityKey::Bool(true) => ValueNumber::YES,
-            EqualityKey::Number(_)
-            | EqualityKey::Text(_)
-            | EqualityKey::Folded(_)
-            | EqualityKey::List
-            | EqualityKey::Object => {
-                let number = map_key(point).and_then(|key| self.values.find(key));
-                number.map_or(ValueNumber::UNKNOWN, |number| {
-                    ValueNumber(ValueNumber::FIRST + number)
-                })
-            }
-        }
-    }
-
-    /// The number of null and its rules.
-    #[inline]
-    pub fn find_null(&self) -> (ValueNumber, PostingRange) {
-        (ValueNumber::NULL, self.null)
-    }
-
-    /// The same of a boolean.
-    #[inline]
-    pub fn find_bool(&self, value: bool) -> (ValueNumber, PostingRange) {
-        match value {
-            true => (ValueNumber::YES, self.yes),
-            false => (ValueNumber::NO, self.no),
-        }
-    }
-
-    /// The same of a number.
-    #[inline(always)]
-    pub fn find_number(&self, double: f64) -> (ValueNumber, PostingRange) {
-        numbered(self.values.find_number(key_of(double)))
-    }
-
-    /// The same of a text, with its head.
-    #[inline(always)]
-    pub fn find_text(&self, text: &[u8], head: TextHead) -> (ValueNumber, PostingRange) {
-        numbered(self.values.find_text(text, head))
+    pub fn number_of_key(&self, slot: u32, part: ComparedPart, point: &EqualityKey) -> ValueNumber {
+        let found = map_key(point).and_then(|key| self.map.find_key(column(slot, part), key));
+        found.map_or(ValueNumber::UNKNOWN, |(number, _)| ValueNumber(number))
     }
 
     /// The rules of a value by its number.
     #[inline]
     pub fn span(&self, value: ValueNumber) -> PostingRange {
-        match value {
-            ValueNumber::NULL => self.null,
-            ValueNumber::NO => self.no,
-            ValueNumber::YES => self.yes,
-            ValueNumber::UNKNOWN => PostingRange::default(),
-            ValueNumber(number) => self.values.span(number - ValueNumber::FIRST),
-        }
+        self.map.span(value.0)
     }
 
-    /// The rules that compare with any list or with any object.
-    pub fn container_span(&self, kind: JsonKind) -> PostingRange {
-        match kind {
-            JsonKind::List => self.list,
-            JsonKind::Object => self.object,
-            JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Text => {
-                PostingRange::default()
+    /// Whether a rule compares with the elements of a list.
+    pub fn has_elements(&self, slot: u32) -> bool {
+        self.columns[slot as usize].has_elements
+    }
+
+    /// Writes the digest of the value of a slot, and adds the numbers of a list's elements to those of other slots.
+    /// Returns the rules of the value, which is the same as [`ValueTable::span`] of its number.
+    #[inline]
+    pub fn read(
+        &self,
+        slot: u32,
+        datum: Option<ValueRef<'_>>,
+        digest: &mut ValueDigest,
+        elements: &mut Vec<ValueNumber>,
+    ) -> PostingRange {
+        *digest = ValueDigest::ABSENT;
+        let Some(datum) = datum else {
+            return PostingRange::default();
+        };
+        let kind = datum.kind();
+        digest.kind = Some(kind);
+        digest.empty = false;
+        let column = column(slot, ComparedPart::Value);
+        let found = match kind {
+            JsonKind::Text => {
+                let own = &self.columns[slot as usize];
+                match unescaped(datum) {
+                    Some((text, head)) => self.read_text(own, column, text, head, digest),
+                    None => self.read_escaped(own, column, datum, digest),
+                }
+            }
+            JsonKind::Number => {
+                digest.number = datum.double().unwrap_or(f64::NAN);
+                self.map.find(column, of_number(digest.number), &[])
+            }
+            JsonKind::Null => {
+                digest.empty = true;
+                self.map.find(column, ValueHead::NULL, &[])
+            }
+            JsonKind::Bool => {
+                let value = datum.bool() == Some(true);
+                self.map.find(column, ValueHead::of_bool(value), &[])
+            }
+            JsonKind::Object => None,
+            JsonKind::List => {
+                self.read_list(slot, datum, digest, elements);
+                None
+            }
+        };
+        match found {
+            None => PostingRange::default(),
+            Some((number, span)) => {
+                digest.value = ValueNumber(number);
+                span
             }
         }
     }
 
-    pub fn has_containers(&self) -> bool {
-        !self.list.is_empty() || !self.object.is_empty()
+    #[inline(always)]
+    fn read_text(
+        &self,
+        own: &SlotColumns,
+        column: Column,
+        text: &str,
+        head: ValueHead,
+        digest: &mut ValueDigest,
+    ) -> Option<(u32, PostingRange)> {
+        digest.empty = text.is_empty();
+        if own.reads_numbers {
+            digest.number = value_kind::double_of(text).unwrap_or(f64::NAN);
+        }
+        let is_known = text.len() <= own.longest as usize;
+        is_known.then(|| self.map.find(column, head, text.as_bytes()))?
     }
 
-    pub fn folds(&self) -> bool {
-        self.folded.is_some()
+    /// A text with escapes is built.
+    #[cold]
+    fn read_escaped(
+        &self,
+        own: &SlotColumns,
+        column: Column,
+        datum: ValueRef<'_>,
+        digest: &mut ValueDigest,
+    ) -> Option<(u32, PostingRange)> {
+        let at_least = datum.least_length();
+        if !own.reads_numbers && at_least > own.longest as usize {
+            digest.empty = false;
+            return None;
+        }
+        let text = datum.text().expect("a text has its text");
+        let head = ValueHead::of_text(text.as_bytes());
+        self.read_text(own, column, &text, head, digest)
     }
 
-    pub fn find_folded(&self, text: &str) -> PostingRange {
-        let span = self.folded.as_ref().and_then(|folded| folded.get(text));
-        span.copied().unwrap_or_default()
+    fn read_list(
+        &self,
+        slot: u32,
+        datum: ValueRef<'_>,
+        digest: &mut ValueDigest,
+        elements: &mut Vec<ValueNumber>,
+    ) {
+        digest.empty = !datum.has_elements();
+        let own = &self.columns[slot as usize];
+        if own.has_elements {
+            let column = column(slot, ComparedPart::Element);
+            let start = number(elements.len());
+            let number_of = |element| self.element_number(own, column, element);
+            match datum {
+                ValueRef::Taped(list) => {
+                    elements.extend(list.elements().map(ValueRef::Taped).map(number_of));
+                }
+                ValueRef::Built(_) => elements.extend(datum.elements().map(number_of)),
+            }
+            digest.elements = (start, number(elements.len()));
+        }
+    }
+
+    fn element_number(
+        &self,
+        own: &SlotColumns,
+        column: Column,
+        element: ValueRef<'_>,
+    ) -> ValueNumber {
+        let text = |text: &[u8], head| {
+            let is_known = text.len() <= own.longest_element as usize;
+            is_known.then(|| self.map.find(column, head, text))?
+        };
+        let found = match element.kind() {
+            JsonKind::Text => match unescaped(element) {
+                Some((found, head)) => text(found.as_bytes(), head),
+                None if element.least_length() > own.longest_element as usize => None,
+                None => {
+                    let built = element.text().expect("a text has its text");
+                    text(built.as_bytes(), ValueHead::of_text(built.as_bytes()))
+                }
+            },
+            JsonKind::Null => self.map.find(column, ValueHead::NULL, &[]),
+            JsonKind::Bool => {
+                let value = element.bool() == Some(true);
+                self.map.find(column, ValueHead::of_bool(value), &[])
+            }
+            JsonKind::Number => {
+                let value = element.double().unwrap_or(f64::NAN);
+                self.map.find(column, of_number(value), &[])
+            }
+            JsonKind::List | JsonKind::Object => None,
+        };
+        found.map_or(ValueNumber::UNKNOWN, |(number, _)| ValueNumber(number))
     }
 }
 
-#[inline]
-fn numbered(found: Option<(u32, PostingRange)>) -> (ValueNumber, PostingRange) {
-    match found {
-        None => (ValueNumber::UNKNOWN, PostingRange::default()),
-        Some((number, span)) => (ValueNumber(ValueNumber::FIRST + number), span),
+fn longest<'k>(points: impl Iterator<Item = &'k EqualityKey>) -> u32 {
+    let lengths = points.map(|point| match point {
+        EqualityKey::Text(text) => number(text.len()),
+        _ => 0,
+    });
+    lengths.max().unwrap_or(0)
+}
+
+/// A text with its head, if it has no escapes.
+#[inline(always)]
+fn unescaped(datum: ValueRef<'_>) -> Option<(&str, ValueHead)> {
+    match datum {
+        ValueRef::Built(value) => {
+            let text = value.as_str()?;
+            Some((text, ValueHead::of_text(text.as_bytes())))
+        }
+        ValueRef::Taped(item) => {
+            let (text, after) = item.unescaped_text()?;
+            Some((text, ValueHead::of_start(after, text.len())))
+        }
     }
 }
 
+#[inline(always)]
+fn of_number(double: f64) -> ValueHead {
+    ValueHead::of_number(key_of(double))
+}
+
+/// The key of a value that the map has; None for a key that is true of several values.
 fn map_key(point: &EqualityKey) -> Option<MapKey<'_>> {
     match point {
+        EqualityKey::Null => Some(MapKey::Null),
+        EqualityKey::Bool(value) => Some(MapKey::Bool(*value)),
         EqualityKey::Number(bits) => Some(MapKey::Number(*bits)),
         EqualityKey::Text(text) => Some(MapKey::Text(text.as_bytes())),
-        EqualityKey::Null
-        | EqualityKey::Bool(_)
-        | EqualityKey::Folded(_)
-        | EqualityKey::List
-        | EqualityKey::Object => None,
+        EqualityKey::Folded(_) | EqualityKey::List | EqualityKey::Object => None,
     }
 }
 

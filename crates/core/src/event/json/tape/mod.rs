@@ -332,6 +332,16 @@ impl<'a> TapeValue<'a> {
         Some((self.of.slice(entry), after.unwrap_or_default()))
     }
 
+    /// A length that a text has at least. An escape has up to six bytes for one.
+    pub fn least_length(self) -> usize {
+        let entry = self.entry();
+        match entry.kind {
+            EntryKind::Text => self.of.slice(entry).len(),
+            EntryKind::EscapedText => self.of.slice(entry).len() / 6,
+            _ => 0,
+        }
+    }
+
     pub fn number(self) -> Option<Number> {
         let entry = self.entry();
         match entry.kind {
