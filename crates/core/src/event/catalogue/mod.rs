@@ -33,15 +33,16 @@ pub struct Catalogue {
 struct TypeIndex {
     sources: FxHashMap<String, SourceIndex>,
     webhooks: FxHashMap<String, usize>,
+    /// The display names as written and in lower case, with an index into `shown`.
+    displays: FxHashMap<String, usize>,
+    /// The types of all sources with the same display name.
+    shown: Vec<Vec<usize>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
 struct SourceIndex {
     by_name: FxHashMap<String, usize>,
     codes: FxHashMap<String, usize>,
-    /// The display names as written and in lower case, with an index into `shown`.
-    displays: FxHashMap<String, usize>,
-    shown: Vec<Vec<usize>>,
 }
 
 impl Catalogue {
@@ -145,13 +146,17 @@ impl Catalogue {
     }
 
     fn shown(&self, source: &str, display: &str) -> impl Iterator<Item = &EventType> {
-        let indexes = self.names.sources.get(source).and_then(|of| {
-            let exact = of.displays.get(display);
-            let number = exact.or_else(|| of.displays.get(&lower(display)))?;
-            of.shown.get(*number)
-        });
-        let indexes = indexes.into_iter().flatten();
-        indexes.filter_map(|index| self.types.get(*index))
+        let names = &self.names;
+        let number = match names.displays.get(display) {
+            Some(number) => Some(number),
+            None => names.displays.get(&lower(display)),
+        };
+        let indexes = number.and_then(|number| names.shown.get(*number));
+        let types = indexes
+            .into_iter()
+            .flatten()
+            .map(|index| &self.types[*index]);
+        types.filter(move |t| t.source == source)
     }
 
     /// The type with an event webhook's suffix, such as `ticket.priority_changed`.
@@ -212,12 +217,12 @@ impl TypeIndex {
         let Some(display) = &event_type.display else {
             return;
         };
-        let number = *of.displays.entry(lower(display)).or_insert_with(|| {
-            of.shown.push(Vec::new());
-            of.shown.len() - 1
+        let number = *self.displays.entry(lower(display)).or_insert_with(|| {
+            self.shown.push(Vec::new());
+            self.shown.len() - 1
         });
-        of.shown[number].push(index);
-        of.displays.insert(display.clone(), number);
+        self.shown[number].push(index);
+        self.displays.insert(display.clone(), number);
     }
 }
 

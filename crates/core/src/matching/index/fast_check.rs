@@ -33,7 +33,7 @@ pub enum ComparedValues<'f> {
 pub struct ValueDigest {
     pub kind: Option<JsonKind>,
     pub empty: bool,
-    /// NaN if the value is not a number and is not read as one.
+    /// NaN if no rule compares the value by size, or if it is neither a number nor read as one.
     pub number: f64,
     pub value: ValueNumber,
     /// The range of the elements of a list among those of all slots.

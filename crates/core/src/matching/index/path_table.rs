@@ -70,7 +70,7 @@ pub struct PathTableBuilder {
     instants: Vec<(Interval, Posting)>,
     texts: TextTablesBuilder,
     folded: TextTablesBuilder,
-    /// Whether a text that is a number counts as a number.
+    /// Whether a rule compares with numbers by size; a text that is a number counts as one then.
     pub reads_numbers: bool,
 }
 

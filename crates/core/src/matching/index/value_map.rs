@@ -7,7 +7,7 @@ use crate::matching::index::posting::{PostingRange, number};
 
 #[derive(Debug, Default)]
 pub struct ValueMap {
-    /// A power of two; most words are empty, so that most lookups of other values read one. The word of a key is at the place that its hash has, or
+    /// A power of two; at least half of the words are empty. The word of a key is at the place that its hash has, or
     /// soon after it: the high bits of the hash, and the number of its entry below them.
     table: Box<[u32]>,
     /// The bits of a word that are the number of an entry. All of them are set in an empty word.
@@ -43,7 +43,8 @@ struct ValueEntry {
     span: PostingRange,
 }
 
-/// The first sixteen bytes of a text, with zeros after a shorter one, and its length. Other values have one too.
+/// The first sixteen bytes of a text, with zeros after a shorter one, and its length. Other values have one too: that
+/// of a short integer has its digits, so that an integer in a document is looked up without being converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValueHead {
     low: u64,
@@ -55,8 +56,15 @@ pub struct ValueHead {
 const NUMBER: u32 = u32::MAX;
 const BOOL: u32 = u32::MAX - 1;
 const NULL: u32 = u32::MAX - 2;
+/// Added to the length of a short integer.
+const INTEGER: u32 = 1 << 31;
 /// In place of the length of a text that is in no rule.
-const MAX_LENGTH: u32 = u32::MAX - 3;
+const MAX_LENGTH: u32 = INTEGER - 1;
+/// The number of bytes that a short integer has at most. Its nearest double is itself, and no other has its digits.
+const SHORT_INTEGER: usize = 15;
+
+/// A table up to this length, of which many fit into the processor's cache, has an eighth of its words filled.
+const SMALL: usize = 4096;
 
 /// The length of a text that its head contains.
 const HEAD: usize = 16;
@@ -68,7 +76,7 @@ impl ValueMap {
         keys.dedup();
         let length = match keys.len() {
             0 => 0,
-            count => (8 * count).next_power_of_two(),
+            count => (8 * count).min(SMALL).max(2 * count).next_power_of_two(),
         };
         let number_bits = number(length.saturating_sub(1));
         let mut table = vec![number_bits; length].into_boxed_slice();
@@ -206,15 +214,34 @@ impl ValueHead {
         };
         let (low, high) = chunk.split_at(HEAD / 2);
         let word = |half: &[u8]| u64::from_le_bytes(*half.first_chunk().expect("eight bytes"));
+        let (low_mask, high_mask) = FIRST_BYTES[length.min(HEAD)];
         Self {
-            low: word(low) & low_bytes(length),
-            high: word(high) & low_bytes(length.saturating_sub(HEAD / 2)),
+            low: word(low) & low_mask,
+            high: word(high) & high_mask,
             length: head_length(length),
         }
     }
 
-    #[inline]
+    /// The head of an integer that is written with these bytes and no others, if it is short. The bytes may continue.
+    #[inline(always)]
+    pub fn of_integer(bytes: &[u8], length: usize) -> Option<Self> {
+        let head = (length <= SHORT_INTEGER).then(|| Self::of_start(bytes, length))?;
+        Some(Self {
+            length: head.length | INTEGER,
+            ..head
+        })
+    }
+
+    /// The head of a number, given the bits of its key.
     pub fn of_number(bits: u64) -> Self {
+        let double = f64::from_bits(bits);
+        // A short integer has 14 digits and a sign, or 15 digits.
+        #[allow(clippy::cast_possible_truncation)]
+        if double.fract() == 0.0 && double > -1e14 && double < 1e15 {
+            let text = (double as i64).to_string();
+            let head = Self::of_integer(text.as_bytes(), text.len());
+            return head.expect("an integer of this size is short");
+        }
         Self {
             low: bits,
             high: 0,
@@ -257,14 +284,17 @@ fn head_length(length: usize) -> u32 {
     u32::try_from(length).map_or(MAX_LENGTH, |length| length.min(MAX_LENGTH))
 }
 
-/// A mask of so many low bytes; of all from eight on.
-#[inline]
-fn low_bytes(count: usize) -> u64 {
-    match count {
-        0 => 0,
-        _ => u64::MAX >> (64 - 8 * count.min(8)),
+/// Masks of so many first bytes of a head.
+const FIRST_BYTES: [(u64, u64); HEAD + 1] = {
+    let mut masks = [(0, 0); HEAD + 1];
+    let mut count = 1;
+    while count <= HEAD {
+        let mask = u128::MAX >> (8 * (HEAD - count));
+        masks[count] = (mask as u64, (mask >> 64) as u64);
+        count += 1;
     }
-}
+    masks
+};
 
 /// The place of a hash in a table of this length, which is a power of two.
 #[allow(clippy::cast_possible_truncation)]
@@ -342,7 +372,7 @@ mod tests {
         match kind {
             0 => MapKey::Null,
             1 => MapKey::Bool(text.is_empty()),
-            2 => MapKey::Number(text.len() as u64),
+            2 => MapKey::Number((text.len() as f64 / 2.0).to_bits()),
             _ => MapKey::Text(text.as_bytes()),
         }
     }

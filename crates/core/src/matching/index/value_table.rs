@@ -26,7 +26,7 @@ struct SlotColumns {
     longest_element: u32,
     /// Whether a rule compares with the elements of a list.
     has_elements: bool,
-    /// Whether a text that is a number counts as a number.
+    /// Whether a rule compares with numbers by size; a text that is a number counts as one then.
     reads_numbers: bool,
 }
 
@@ -127,8 +127,10 @@ impl ValueTable {
                 }
             }
             JsonKind::Number => {
-                digest.number = datum.double().unwrap_or(f64::NAN);
-                self.map.find(column, of_number(digest.number), &[])
+                if self.columns[slot as usize].reads_numbers {
+                    digest.number = datum.double().unwrap_or(f64::NAN);
+                }
+                self.map.find(column, head_of_number(datum), &[])
             }
             JsonKind::Null => {
                 digest.empty = true;
@@ -158,16 +160,16 @@ impl ValueTable {
         &self,
         own: &SlotColumns,
         column: Column,
-        text: &str,
+        text: &[u8],
         head: ValueHead,
         digest: &mut ValueDigest,
     ) -> Option<(u32, PostingRange)> {
         digest.empty = text.is_empty();
         if own.reads_numbers {
-            digest.number = value_kind::double_of(text).unwrap_or(f64::NAN);
+            digest.number = number_in(text);
         }
         let is_known = text.len() <= own.longest as usize;
-        is_known.then(|| self.map.find(column, head, text.as_bytes()))?
+        is_known.then(|| self.map.find(column, head, text))?
     }
 
     /// A text with escapes is built.
@@ -186,7 +188,7 @@ impl ValueTable {
         }
         let text = datum.text().expect("a text has its text");
         let head = ValueHead::of_text(text.as_bytes());
-        self.read_text(own, column, &text, head, digest)
+        self.read_text(own, column, text.as_bytes(), head, digest)
     }
 
     fn read_list(
@@ -224,7 +226,7 @@ impl ValueTable {
         };
         let found = match element.kind() {
             JsonKind::Text => match unescaped(element) {
-                Some((found, head)) => text(found.as_bytes(), head),
+                Some((found, head)) => text(found, head),
                 None if element.least_length() > own.longest_element as usize => None,
                 None => {
                     let built = element.text().expect("a text has its text");
@@ -236,10 +238,7 @@ impl ValueTable {
                 let value = element.bool() == Some(true);
                 self.map.find(column, ValueHead::of_bool(value), &[])
             }
-            JsonKind::Number => {
-                let value = element.double().unwrap_or(f64::NAN);
-                self.map.find(column, of_number(value), &[])
-            }
+            JsonKind::Number => self.map.find(column, head_of_number(element), &[]),
             JsonKind::List | JsonKind::Object => None,
         };
         found.map_or(ValueNumber::UNKNOWN, |(number, _)| ValueNumber(number))
@@ -256,22 +255,40 @@ fn longest<'k>(points: impl Iterator<Item = &'k EqualityKey>) -> u32 {
 
 /// A text with its head, if it has no escapes.
 #[inline(always)]
-fn unescaped(datum: ValueRef<'_>) -> Option<(&str, ValueHead)> {
+fn unescaped(datum: ValueRef<'_>) -> Option<(&[u8], ValueHead)> {
     match datum {
         ValueRef::Built(value) => {
-            let text = value.as_str()?;
-            Some((text, ValueHead::of_text(text.as_bytes())))
+            let text = value.as_str()?.as_bytes();
+            Some((text, ValueHead::of_text(text)))
         }
         ValueRef::Taped(item) => {
-            let (text, after) = item.unescaped_text()?;
-            Some((text, ValueHead::of_start(after, text.len())))
+            let (after, length) = item.plain_text()?;
+            Some((after.get(..length)?, ValueHead::of_start(after, length)))
         }
     }
 }
 
+/// The number that a text is.
+#[inline(never)]
+fn number_in(text: &[u8]) -> f64 {
+    let text = std::str::from_utf8(text).ok();
+    text.and_then(value_kind::double_of).unwrap_or(f64::NAN)
+}
+
 #[inline(always)]
-fn of_number(double: f64) -> ValueHead {
-    ValueHead::of_number(key_of(double))
+fn head_of_number(datum: ValueRef<'_>) -> ValueHead {
+    if let ValueRef::Taped(item) = datum
+        && let Some((after, length)) = item.integer()
+        && let Some(head) = ValueHead::of_integer(after, length)
+    {
+        return head;
+    }
+    head_of_double(datum)
+}
+
+#[inline(never)]
+fn head_of_double(datum: ValueRef<'_>) -> ValueHead {
+    ValueHead::of_number(key_of(datum.double().unwrap_or(f64::NAN)))
 }
 
 /// The key of a value that the map has; None for a key that is true of several values.

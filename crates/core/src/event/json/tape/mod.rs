@@ -321,15 +321,26 @@ impl<'a> TapeValue<'a> {
         }
     }
 
-    /// A text without escapes, and the bytes of the document from its start on.
+    /// The bytes of the document from the start of a text without escapes on, and its length.
     #[inline(always)]
-    pub fn unescaped_text(self) -> Option<(&'a str, &'a [u8])> {
+    pub fn plain_text(self) -> Option<(&'a [u8], usize)> {
+        self.bytes_of(EntryKind::Text)
+    }
+
+    /// The same of an integer.
+    #[inline(always)]
+    pub fn integer(self) -> Option<(&'a [u8], usize)> {
+        self.bytes_of(EntryKind::Integer)
+    }
+
+    #[inline(always)]
+    fn bytes_of(self, kind: EntryKind) -> Option<(&'a [u8], usize)> {
         let entry = self.entry();
-        if entry.kind != EntryKind::Text {
+        if entry.kind != kind {
             return None;
         }
         let after = self.of.text.as_bytes().get(entry.start as usize..);
-        Some((self.of.slice(entry), after.unwrap_or_default()))
+        Some((after?, (entry.end - entry.start) as usize))
     }
 
     /// A length that a text has at least. An escape has up to six bytes for one.
