@@ -3,6 +3,7 @@
 //! A lookup of a value that is no key reads one word of the table in most cases; that of a key reads its entry too, and
 //! the rest of a text of more than sixteen bytes.
 
+use crate::event::json::tape::JsonKind;
 use crate::matching::index::posting::{PostingRange, number};
 
 #[derive(Debug, Default)]
@@ -52,14 +53,14 @@ pub struct ValueHead {
     length: u32,
 }
 
-/// In place of a length.
+/// In place of the length of a number that is not a short integer.
 const NUMBER: u32 = u32::MAX;
-const BOOL: u32 = u32::MAX - 1;
-const NULL: u32 = u32::MAX - 2;
 /// Added to the length of a short integer.
 const INTEGER: u32 = 1 << 31;
+/// Added to the length of `null`, `true` and `false`.
+const LITERAL: u32 = 1 << 30;
 /// In place of the length of a text that is in no rule.
-const MAX_LENGTH: u32 = INTEGER - 1;
+const MAX_LENGTH: u32 = LITERAL - 1;
 /// The number of bytes that a short integer has at most. Its nearest double is itself, and no other has its digits.
 const SHORT_INTEGER: usize = 15;
 
@@ -181,15 +182,12 @@ impl<'a> MapKey<'a> {
 }
 
 impl ValueHead {
-    pub const NULL: Self = Self {
-        low: 0,
-        high: 0,
-        length: NULL,
-    };
+    /// The longest value that [`ValueHead::of_short`] takes.
+    pub const SHORT: u32 = SHORT_INTEGER as u32;
 
     fn of_key(key: MapKey<'_>) -> Self {
         match key {
-            MapKey::Null => Self::NULL,
+            MapKey::Null => Self::null(),
             MapKey::Bool(value) => Self::of_bool(value),
             MapKey::Number(bits) => Self::of_number(bits),
             MapKey::Text(text) => Self::of_text(text),
@@ -222,14 +220,26 @@ impl ValueHead {
         }
     }
 
+    /// The head of a short literal, integer or text that these bytes start with.
+    #[inline(always)]
+    pub fn of_short(kind: JsonKind, bytes: &[u8], length: usize) -> Self {
+        let tag = match kind {
+            JsonKind::Null | JsonKind::Bool => LITERAL,
+            JsonKind::Number => INTEGER,
+            JsonKind::Text | JsonKind::List | JsonKind::Object => 0,
+        };
+        let head = Self::of_start(bytes, length);
+        Self {
+            length: head.length | tag,
+            ..head
+        }
+    }
+
     /// The head of an integer that is written with these bytes and no others, if it is short. The bytes may continue.
     #[inline(always)]
     pub fn of_integer(bytes: &[u8], length: usize) -> Option<Self> {
-        let head = (length <= SHORT_INTEGER).then(|| Self::of_start(bytes, length))?;
-        Some(Self {
-            length: head.length | INTEGER,
-            ..head
-        })
+        let is_short = length <= SHORT_INTEGER;
+        is_short.then(|| Self::of_short(JsonKind::Number, bytes, length))
     }
 
     /// The head of a number, given the bits of its key.
@@ -249,13 +259,13 @@ impl ValueHead {
         }
     }
 
-    #[inline]
+    pub fn null() -> Self {
+        Self::of_short(JsonKind::Null, b"null", 4)
+    }
+
     pub fn of_bool(value: bool) -> Self {
-        Self {
-            low: value.into(),
-            high: 0,
-            length: BOOL,
-        }
+        let text: &[u8] = if value { b"true" } else { b"false" };
+        Self::of_short(JsonKind::Bool, text, text.len())
     }
 
     #[inline]

@@ -110,6 +110,33 @@ impl ValueTable {
         digest: &mut ValueDigest,
         elements: &mut Vec<ValueNumber>,
     ) -> PostingRange {
+        // Most values take this way, which has few branches.
+        if let Some(ValueRef::Taped(item)) = datum
+            && let Some((kind, bytes, length)) = item.short(ValueHead::SHORT)
+            && !self.columns[slot as usize].reads_numbers
+        {
+            let head = ValueHead::of_short(kind, bytes, length);
+            let found = self.map.find(column(slot, ComparedPart::Value), head, &[]);
+            let (number, span) = found.unwrap_or((ValueNumber::UNKNOWN.0, PostingRange::default()));
+            *digest = ValueDigest {
+                kind: Some(kind),
+                empty: length == 0 || kind == JsonKind::Null,
+                value: ValueNumber(number),
+                ..ValueDigest::ABSENT
+            };
+            return span;
+        }
+        self.read_any(slot, datum, digest, elements)
+    }
+
+    #[inline(never)]
+    fn read_any(
+        &self,
+        slot: u32,
+        datum: Option<ValueRef<'_>>,
+        digest: &mut ValueDigest,
+        elements: &mut Vec<ValueNumber>,
+    ) -> PostingRange {
         *digest = ValueDigest::ABSENT;
         let Some(datum) = datum else {
             return PostingRange::default();
@@ -134,7 +161,7 @@ impl ValueTable {
             }
             JsonKind::Null => {
                 digest.empty = true;
-                self.map.find(column, ValueHead::NULL, &[])
+                self.map.find(column, ValueHead::null(), &[])
             }
             JsonKind::Bool => {
                 let value = datum.bool() == Some(true);
@@ -233,7 +260,7 @@ impl ValueTable {
                     text(built.as_bytes(), ValueHead::of_text(built.as_bytes()))
                 }
             },
-            JsonKind::Null => self.map.find(column, ValueHead::NULL, &[]),
+            JsonKind::Null => self.map.find(column, ValueHead::null(), &[]),
             JsonKind::Bool => {
                 let value = element.bool() == Some(true);
                 self.map.find(column, ValueHead::of_bool(value), &[])

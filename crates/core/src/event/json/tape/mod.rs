@@ -100,16 +100,17 @@ struct TapeEntry {
     kind: EntryKind,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Those up to `Text` are plain: equal bytes of the same kind of value are equal values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd)]
 enum EntryKind {
     #[default]
     Null,
     True,
     False,
     Integer,
-    Decimal,
     Text,
     EscapedText,
+    Decimal,
     List,
     Object,
 }
@@ -319,6 +320,19 @@ impl<'a> TapeValue<'a> {
             EntryKind::Text | EntryKind::EscapedText => Some(self.of.unescaped(entry)),
             _ => None,
         }
+    }
+
+    /// The kind, the bytes from its start on and the length of a literal, an integer or a text without escapes, if it
+    /// has at most so many bytes. Has no branch for each kind.
+    #[inline(always)]
+    pub fn short(self, longest: u32) -> Option<(JsonKind, &'a [u8], usize)> {
+        let entry = self.entry();
+        let length = entry.end.wrapping_sub(entry.start);
+        if entry.kind > EntryKind::Text || length > longest {
+            return None;
+        }
+        let after = self.of.text.as_bytes().get(entry.start as usize..)?;
+        Some((self.kind(), after, length as usize))
     }
 
     /// The bytes of the document from the start of a text without escapes on, and its length.
