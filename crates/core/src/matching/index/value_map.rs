@@ -62,7 +62,7 @@ const LITERAL: u32 = 1 << 30;
 /// In place of the length of a text that is in no rule.
 const MAX_LENGTH: u32 = LITERAL - 1;
 /// The number of bytes that a short integer has at most. Its nearest double is itself, and no other has its digits.
-const SHORT_INTEGER: usize = 15;
+const SHORT_INTEGER: usize = HEAD - 1;
 
 /// A table up to this length, of which many fit into the processor's cache, has an eighth of its words filled.
 const SMALL: usize = 4096;
@@ -182,8 +182,8 @@ impl<'a> MapKey<'a> {
 }
 
 impl ValueHead {
-    /// The longest value that [`ValueHead::of_short`] takes.
-    pub const SHORT: u32 = SHORT_INTEGER as u32;
+    /// The length of the longest value that [`ValueHead::of_short`] takes; an integer has to be shorter.
+    pub const SHORT: u32 = HEAD as u32;
 
     fn of_key(key: MapKey<'_>) -> Self {
         match key {

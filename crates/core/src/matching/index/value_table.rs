@@ -247,6 +247,23 @@ impl ValueTable {
         column: Column,
         element: ValueRef<'_>,
     ) -> ValueNumber {
+        if let ValueRef::Taped(item) = element
+            && let Some((kind, bytes, length)) = item.short(ValueHead::SHORT)
+        {
+            let head = ValueHead::of_short(kind, bytes, length);
+            let found = self.map.find(column, head, &[]);
+            return ValueNumber(found.map_or(ValueNumber::UNKNOWN.0, |(number, _)| number));
+        }
+        self.number_of_any(own, column, element)
+    }
+
+    #[inline(never)]
+    fn number_of_any(
+        &self,
+        own: &SlotColumns,
+        column: Column,
+        element: ValueRef<'_>,
+    ) -> ValueNumber {
         let text = |text: &[u8], head| {
             let is_known = text.len() <= own.longest_element as usize;
             is_known.then(|| self.map.find(column, head, text))?

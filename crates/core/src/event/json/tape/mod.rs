@@ -322,12 +322,13 @@ impl<'a> TapeValue<'a> {
         }
     }
 
-    /// The kind, the bytes from its start on and the length of a literal, an integer or a text without escapes, if it
-    /// has at most so many bytes. Has no branch for each kind.
+    /// The kind, the bytes from its start on and the length of a literal or a text without escapes, if it has at most
+    /// so many bytes, and of an integer, if it has fewer. Has no branch for each kind.
     #[inline(always)]
     pub fn short(self, longest: u32) -> Option<(JsonKind, &'a [u8], usize)> {
         let entry = self.entry();
         let length = entry.end.wrapping_sub(entry.start);
+        let longest = longest - u32::from(entry.kind == EntryKind::Integer);
         if entry.kind > EntryKind::Text || length > longest {
             return None;
         }
