@@ -63,7 +63,7 @@ fn ticket_event(event_type: &str, id: String, ticket: usize) -> Event {
         time: Some(Timestamp::now()),
         body: json!({"ticket": {"id": ticket}}),
         about: json!({}),
-        raw: json!({}),
+        raw: json!({}).into(),
         ..event()
     }
 }

@@ -74,7 +74,7 @@ fn event(parts: &Parts, rule: &Rule, zone: Option<&str>) -> Event {
         time,
         envelope: parts.envelope.clone(),
         body: parts.body.clone(),
-        raw: parts.raw.clone(),
+        raw: parts.raw.clone().into(),
         about,
         format: if source == "support" { "zis" } else { "" },
         warnings: Vec::new(),

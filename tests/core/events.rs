@@ -352,7 +352,7 @@ fn custom_sources_read_their_samples() {
     assert_eq!(trigger.event_type, "escalation requested");
     assert_eq!(trigger.key.as_deref(), Some("90417"));
     assert!(trigger.id.starts_with("sha256-"));
-    assert_eq!(trigger.body, trigger.raw);
+    assert_eq!(trigger.raw, trigger.body);
     let monitoring = described(
         "monitoring",
         Some("delivery"),

@@ -80,7 +80,7 @@ fn event(parts: &Parts, rule: &Rule) -> Event {
         time,
         envelope: parts.envelope.clone(),
         body: parts.body.clone(),
-        raw: parts.raw.clone(),
+        raw: parts.raw.clone().into(),
         about: json!({"source": source, "endpoint": source, "type": "ticket.Anything", "id": "e1", "key": "7", "time": time.map(|time: jiff::Timestamp| time.to_string())}),
         format: "zis",
         warnings: Vec::new(),

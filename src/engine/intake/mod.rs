@@ -204,7 +204,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 return Ok(unmatched(&brief));
             }
             Some(ByteMatch::Matched(event)) => {
-                if delivery.values.is_none() && request_values::is_in(&event.event.raw) {
+                if delivery.values.is_none()
+                    && event.event.raw.field(request_values::REQUEST_KEY).is_some()
+                {
                     return Err(IngestError::InvalidBody(forged(None)));
                 }
                 RequestEvents {

@@ -239,7 +239,7 @@ fn without_content(event: Event) -> Event {
     Event {
         envelope: Value::Null,
         body: Value::Null,
-        raw: Value::Null,
+        raw: Value::Null.into(),
         about: Value::Null,
         warnings: Vec::new(),
         trace: None,

@@ -35,7 +35,7 @@ fn created_then_solved() -> Arc<Rule> {
 fn happened(id: &str, second: i64, of: &str, item: &str) -> Event {
     Event {
         time: Some(later(second)),
-        raw: json!({ "of": of.parse::<u32>().ok(), "item": item }),
+        raw: json!({ "of": of.parse::<u32>().ok(), "item": item }).into(),
         ..Arc::unwrap_or_clone(event(id))
     }
 }
@@ -144,7 +144,7 @@ pub async fn the_order_of_arrival_starts_the_same_number_of_runs<S: Store>(store
 pub async fn what_is_not_counted_says_why<S: Store>(store: S) {
     let rule = three_in_an_hour();
     let mut lacking = happened("1", 0, "7", "a");
-    lacking.raw = json!({ "item": "a" });
+    lacking.raw = json!({ "item": "a" }).into();
     let (_, state) = arrives(&store, &rule, lacking).await;
     assert_eq!(why(&state), "not counted: this event has no `$.raw.of`");
     for (id, second) in [("2", -100_000), ("3", -50_000), ("4", 0), ("5", -10)] {

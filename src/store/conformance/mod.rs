@@ -62,7 +62,7 @@ fn event(id: &str) -> Arc<Event> {
         time: None,
         envelope: json!({}),
         body: json!({}),
-        raw: json!({}),
+        raw: json!({}).into(),
         about: json!({}),
         format: "zis",
         warnings: Vec::new(),

@@ -36,7 +36,7 @@ fn said(rules: &[&str]) -> IncomingEvent {
     let mut arrival = arrival("said", &live_rule(rules[0]));
     let mut event = (*arrival.event).clone();
     event.body = json!({ "comment": { "body": SAID, "public": true } });
-    event.raw = json!({ "detail": { "text": SAID } });
+    event.raw = json!({ "detail": { "text": SAID } }).into();
     arrival.event = Arc::new(event);
     let planned = arrival.planned.remove(0);
     for name in rules {

@@ -210,7 +210,7 @@ mod tests {
         let with = |body: serde_json::Value, seconds| {
             let mut incoming = arrival("7", &live_rule("a"));
             let mut event = (*incoming.event).clone();
-            event.raw = body;
+            event.raw = body.into();
             incoming.event = Arc::new(event);
             incoming.received = later(seconds);
             incoming

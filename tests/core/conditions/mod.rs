@@ -71,7 +71,7 @@ fn event(body: Value) -> Event {
         key: Some("1".into()),
         time,
         envelope: json!({}),
-        raw: body.clone(),
+        raw: body.clone().into(),
         body,
         about,
         format: "test",

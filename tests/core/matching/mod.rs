@@ -60,7 +60,7 @@ fn event(parts: &Parts) -> Event {
         time,
         envelope: parts.envelope.clone(),
         body: parts.body.clone(),
-        raw: parts.raw.clone(),
+        raw: parts.raw.clone().into(),
         about: json!({"source": "support", "endpoint": "support", "type": "ticket.Anything", "id": "e1", "key": "7", "time": time.map(|time: jiff::Timestamp| time.to_string())}),
         format: "zis",
         warnings: Vec::new(),

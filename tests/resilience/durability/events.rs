@@ -28,7 +28,7 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> IncomingEvent {
             time: None,
             envelope: json!({}),
             body: json!({"text": "x".repeat(size)}),
-            raw: json!({}),
+            raw: json!({}).into(),
             about: json!({}),
             format: "zis",
             warnings: Vec::new(),

@@ -71,7 +71,7 @@ impl<'b> EventBuilder<'b> {
             time: time.parse().ok(),
             envelope: json!({}),
             body: json!({}),
-            raw: json!({}),
+            raw: json!({}).into(),
             about: json!({
                 "source": self.of.source, "endpoint": self.of.source, "type": self.of.name,
                 "id": "example", "time": time,

@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod format;
 pub(crate) mod header;
 pub mod json;
+pub mod received_document;
 pub mod request_values;
 pub mod summary;
 pub mod time;
@@ -12,6 +13,7 @@ pub mod trace_context;
 pub mod type_pattern;
 
 use crate::event::json::value_ref::ValueRef;
+pub use crate::event::received_document::ReceivedDocument;
 pub use crate::event::summary::EventSummary;
 use crate::event::time::time_of;
 use crate::event::trace_context::TraceParent;
@@ -39,7 +41,7 @@ pub struct Event {
     /// The normalised `ticket_event` object.
     pub body: Value,
     /// The body as received.
-    pub raw: Value,
+    pub raw: ReceivedDocument,
     /// `event.…` in paths: source, endpoint, type, id, key and time.
     pub about: Value,
     /// The format, for example `zis`.
@@ -60,7 +62,7 @@ pub static EMPTY_EVENT: Event = Event {
     time: None,
     envelope: Value::Null,
     body: Value::Null,
-    raw: Value::Null,
+    raw: ReceivedDocument::null(),
     about: Value::Null,
     format: "",
     warnings: Vec::new(),
@@ -95,7 +97,7 @@ impl Event {
             _ => Map::new(),
         };
         let mut header = self.about.as_object().cloned().unwrap_or_default();
-        let request = self.raw.get(request_values::REQUEST_KEY);
+        let request = self.raw.field(request_values::REQUEST_KEY);
         if let Some(headers) = request.and_then(|request| request.get(request_values::HEADERS)) {
             header.insert(request_values::HEADERS.to_owned(), headers.clone());
         }
@@ -116,7 +118,7 @@ impl Event {
         let mut document = self.envelope.as_object().cloned().unwrap_or_default();
         let key = body_key(&self.source, &self.event_type);
         document.insert("input".into(), json!({ key: self.body }));
-        document.insert("raw".into(), self.raw.clone());
+        document.insert("raw".into(), self.raw.value().clone());
         Value::Object(document)
     }
 }

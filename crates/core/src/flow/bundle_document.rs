@@ -87,7 +87,7 @@ fn input(event: &Event) -> Value {
     }
     // A redacted event has lost its body as received; the normalised one is left.
     match event.raw.is_object() {
-        true => event.raw.clone(),
+        true => event.raw.value().clone(),
         false => event.body.clone(),
     }
 }

@@ -18,7 +18,7 @@ fn selected(query: &str, raw: &str) -> Value {
         time: None,
         envelope: json!({}),
         body: json!({}),
-        raw: serde_json::from_str(raw).expect("JSON"),
+        raw: serde_json::from_str::<Value>(raw).expect("JSON").into(),
         about: json!({}),
         format: "json",
         warnings: vec![],

@@ -22,13 +22,13 @@ pub fn redacted(event: &Event, paths: &[Path]) -> Option<Event> {
             *value = REDACTED.into();
         }
     }
-    kept.raw = REDACTED.into();
+    kept.raw = Value::from(REDACTED).into();
     Some(kept)
 }
 
 /// Whether the event is redacted. A body as received is never just a text.
 pub fn is_redacted(event: &Event) -> bool {
-    event.raw == REDACTED
+    event.raw.is_string(REDACTED)
 }
 
 /// Returns the dotted paths of redacted values.

@@ -15,7 +15,7 @@ fn event() -> Event {
         time: None,
         envelope: json!({"account_id": 7, "subdomain": "acme"}),
         body: json!({"current": "urgent", "ticket": {"tags": ["a", "b"], "via": null}}),
-        raw: json!({"x": 1}),
+        raw: json!({"x": 1}).into(),
         about: json!({"type": "ticket.PriorityChanged"}),
         format: "zis",
         warnings: vec![],

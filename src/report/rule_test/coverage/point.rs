@@ -219,7 +219,7 @@ fn no_event(rule: &Rule) -> Event {
         time: None,
         envelope: Value::Null,
         body: Value::Null,
-        raw: Value::Null,
+        raw: Value::Null.into(),
         about: Value::Null,
         format: "none",
         warnings: Vec::new(),

@@ -21,7 +21,7 @@ pub fn text(arrived: &EventRecord, config: &Config) -> String {
 /// is the source that its rule listens to.
 pub fn value(event: &Event, listening: Option<&str>, config: &Config) -> Value {
     if !is_redacted(event) {
-        return event.raw.clone();
+        return event.raw.value().clone();
     }
     let mut document = event.document();
     if let Some(entries) = document.as_object_mut() {

@@ -12,7 +12,7 @@ use flowtrigger_core::event::format::{DECODERS, decode};
 use flowtrigger_core::event::summary::EventSummary;
 use flowtrigger_core::event::trace_context::{TRACEPARENT_LENGTH, TraceParent};
 
-/// A stored event. In version 1, `raw` is left out if it equals the body. In version 2 it is all that is stored
+/// A stored event. In version 1, `raw` is left out if it equals the body, and may be the text as received. In version 2 it is all that is stored
 /// of an event that was only scanned, and the decoder produces the rest again.
 #[derive(Deserialize)]
 struct StoredEvent {
@@ -64,22 +64,28 @@ struct StoredEventRef<'e> {
     warnings: &'e [String],
 }
 
-/// From this length on, a text gets its memory at once: growing step by step takes twice as much.
-const LARGE_TEXT: usize = 64 * 1024;
+/// The memory for the fields of an event beside its values. A text gets its memory at once, because growing step by step
+/// takes twice as much.
+const HEADER: usize = 512;
 /// What a value has beside its own text and key: quotes, a colon and a comma, or a number.
 const BESIDE_TEXT: usize = 6;
 
 impl StoredEventRef<'_> {
-    fn text(&self) -> String {
-        const WRITTEN: &str = "map keys are texts and numbers are finite";
+    /// The JSON, with a text as received as the last field.
+    fn text(&self, received: Option<&str>) -> String {
         let values = [self.envelope, self.body, self.raw].into_iter().flatten();
         let length: usize = values.map(text_length).sum();
-        if length < LARGE_TEXT {
-            return serde_json::to_string(self).expect(WRITTEN);
+        let received_length = received.map_or(0, str::len);
+        let mut text = Vec::with_capacity(HEADER + length + length / 8 + received_length);
+        serde_json::to_writer(&mut text, self).expect("map keys are texts and numbers are finite");
+        let mut text = String::from_utf8(text).expect("JSON is UTF-8");
+        if let Some(received) = received {
+            text.pop();
+            text.push_str(",\"raw\":");
+            text.push_str(received);
+            text.push('}');
         }
-        let mut text = Vec::with_capacity(length + length / 8);
-        serde_json::to_writer(&mut text, self).expect(WRITTEN);
-        String::from_utf8(text).expect("JSON is UTF-8")
+        text
     }
 }
 
@@ -113,10 +119,13 @@ pub fn encode_event(event: &Event) -> String {
         shape: event.format,
         envelope: Some(&event.envelope),
         body: Some(&event.body),
-        raw: (event.raw != event.body).then_some(&event.raw),
+        raw: match event.raw.text() {
+            Some(_) => None,
+            None => (event.raw != event.body).then_some(event.raw.value()),
+        },
         warnings: &event.warnings,
     };
-    kept.text()
+    kept.text(event.raw.text())
 }
 
 /// An event that was only scanned, with its text as received.
@@ -137,13 +146,7 @@ pub fn encode_scanned_event(brief: &EventSummary, raw: &str) -> String {
         raw: None,
         warnings: &brief.warnings,
     };
-    let mut text = kept.text();
-    text.pop();
-    text.reserve(raw.len() + 8);
-    text.push_str(",\"raw\":");
-    text.push_str(raw);
-    text.push('}');
-    text
+    kept.text(Some(raw))
 }
 
 /// Returns the text as received of an event in version 2. None for version 1, which stores only the value.
@@ -192,7 +195,7 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
     };
     Ok(Event {
         about: summary.about(),
-        raw: kept.raw.unwrap_or_else(|| body.clone()),
+        raw: kept.raw.unwrap_or_else(|| body.clone()).into(),
         source: summary.source,
         endpoint: summary.endpoint,
         event_type: summary.event_type,
@@ -225,7 +228,7 @@ mod tests {
             let endpoint = FormatHint::Endpoint("north");
             let mut event = read(value, endpoint, Catalogue::built_in()).expect("an event");
             assert_eq!(event.about["endpoint"], "north");
-            for description in [String::new(), "é\"\u{1}".repeat(LARGE_TEXT)] {
+            for description in [String::new(), "é\"\u{1}".repeat(64 * 1024)] {
                 event.body["ticket"]["description"] = description.into();
                 let text = encode_event(&event);
                 assert_eq!(decode_event(&text).expect("readable"), event);

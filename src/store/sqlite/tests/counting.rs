@@ -31,7 +31,7 @@ fn rule_of(number: usize, written: &str) -> Arc<Rule> {
 fn happened(id: &str, second: i64, item: u64) -> Event {
     let mut event = Event::clone(&arrival(id, &live_rule("a")).event);
     event.time = Some(now() + SignedDuration::from_secs(second));
-    event.raw = json!({ "item": item });
+    event.raw = json!({ "item": item }).into();
     event
 }
 

@@ -13,11 +13,11 @@ use crate::compile::write_targets;
 use crate::config::Config;
 use crate::config::mode::Mode;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::event::catalogue::event_type::FieldLookup;
 use crate::event::catalogue::write_effects::WriteEffect;
 use crate::event::type_pattern::TypePattern;
+use crate::event::{Event, ReceivedDocument};
 use crate::flow::call::HttpTemplate;
 use crate::flow::step::Step;
 use crate::gate::GateKind;
@@ -235,7 +235,7 @@ fn empty_event(event_type: &str) -> Event {
         time: None,
         envelope: Value::Null,
         body: Value::Null,
-        raw: Value::Null,
+        raw: ReceivedDocument::null(),
         about: json!({"source": "support", "endpoint": "support", "type": event_type}),
         format: "",
         warnings: Vec::new(),

@@ -143,7 +143,10 @@ pub fn read(
     catalogue: &Catalogue,
 ) -> Result<Event, DecodeError> {
     let event = head(ValueRef::Built(&raw), format, catalogue)?.event_without_raw(catalogue);
-    Ok(Event { raw, ..event })
+    Ok(Event {
+        raw: raw.into(),
+        ..event
+    })
 }
 
 /// Decodes a document whose format is detected.

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use crate::event::Event;
 use crate::event::catalogue::Catalogue;
 use crate::event::format::custom::CustomFormat;
 use crate::event::format::decoder::{Decoder, sequence_id};
@@ -22,6 +21,7 @@ use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
 use crate::event::summary::EventSummary;
 use crate::event::time::time_of;
+use crate::event::{Event, ReceivedDocument};
 
 #[derive(Debug)]
 pub struct EventHeader<'a> {
@@ -172,7 +172,7 @@ impl<'a> EventHeader<'a> {
             time: brief.time,
             envelope,
             body,
-            raw: Value::Null,
+            raw: ReceivedDocument::null(),
             format: brief.format,
             warnings: brief.warnings,
             trace: None,
@@ -182,7 +182,14 @@ impl<'a> EventHeader<'a> {
     /// The complete event.
     pub fn event(&self, catalogue: &Catalogue) -> Event {
         Event {
-            raw: self.document.value().into_owned(),
+            raw: match (self.document, self.format) {
+                // A described event's body is the document too, and is stored once.
+                (ValueRef::Taped(item), EventFormat::BuiltIn(_)) => match item.whole() {
+                    Some(scanned) => ReceivedDocument::of_tape(scanned),
+                    None => item.value().into(),
+                },
+                (document, _) => document.value().into_owned().into(),
+            },
             ..self.event_without_raw(catalogue)
         }
     }

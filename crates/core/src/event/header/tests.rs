@@ -60,7 +60,7 @@ fn an_event_from_the_tape_is_complete() {
     .unwrap();
     let event = head.event(catalogue);
     assert_eq!(event.raw, serde_json::from_str::<Value>(text).unwrap());
-    assert_eq!(event, decode(event.raw.clone(), catalogue).unwrap());
+    assert_eq!(event, decode(event.raw.value().clone(), catalogue).unwrap());
 }
 
 proptest! {

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::event::Event;
 use crate::event::catalogue::field_type::FieldType;
+use crate::event::{Event, ReceivedDocument};
 use crate::language::condition::candidates::{Candidates, verdict};
 use crate::language::condition::{Condition, Polarity, Predicate};
 use crate::language::operator::{Operator, Verdict};
@@ -24,7 +24,7 @@ pub static EVENT: LazyLock<Event> = LazyLock::new(|| Event {
     time: Timestamp::from_second(1_772_791_200).ok(),
     envelope: Value::Null,
     body: Value::Null,
-    raw: Value::Null,
+    raw: ReceivedDocument::null(),
     about: Value::Null,
     format: "",
     warnings: Vec::new(),

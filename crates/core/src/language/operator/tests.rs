@@ -36,7 +36,7 @@ fn event(field: &str, value: Option<&str>) -> Event {
         time: "2026-03-01T12:00:00Z".parse().ok(),
         envelope: json!({}),
         body,
-        raw: Value::Null,
+        raw: Value::Null.into(),
         about: json!({}),
         format: "zis",
         warnings: vec![],

@@ -155,12 +155,16 @@ pub fn slot(check: u32) -> u32 {
 /// Whether a check holds. `elements` are those of all slots. No operand is the unknown number.
 #[inline]
 pub fn holds(check: u32, operands: &[u32], digest: &ValueDigest, elements: &[ValueNumber]) -> bool {
-    match check & 7 {
+    let question = check & 7;
+    // Most checks are this one, which a comparison predicts better than a jump to one of six places.
+    if question == EQUAL {
+        return is_one_of(digest.value, operands);
+    }
+    match question {
         ABSENT => digest.kind.is_none(),
         EXISTS => digest.kind.is_some(),
         PRESENT => !digest.empty,
         NUMBER => is_within(digest.number, operands),
-        EQUAL => is_one_of(digest.value, operands),
         _ => {
             let mut elements = digest.elements(elements).iter();
             elements.any(|value| is_one_of(*value, operands))

@@ -19,7 +19,7 @@ pub struct ValueMap {
 }
 
 /// The number of a column.
-pub type Column = u32;
+pub type ValueColumn = u32;
 
 /// A value of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +72,7 @@ const HEAD: usize = 16;
 
 impl ValueMap {
     /// The same key may be given several times.
-    pub fn new(mut keys: Vec<(Column, MapKey<'_>)>) -> Self {
+    pub fn new(mut keys: Vec<(ValueColumn, MapKey<'_>)>) -> Self {
         keys.sort_unstable();
         keys.dedup();
         let length = match keys.len() {
@@ -114,7 +114,7 @@ impl ValueMap {
     }
 
     /// The number and the posting list of a key.
-    pub fn find_key(&self, column: Column, key: MapKey<'_>) -> Option<(u32, PostingRange)> {
+    pub fn find_key(&self, column: ValueColumn, key: MapKey<'_>) -> Option<(u32, PostingRange)> {
         self.find(column, ValueHead::of_key(key), key.text())
     }
 
@@ -122,7 +122,7 @@ impl ValueMap {
     #[inline(always)]
     pub fn find(
         &self,
-        column: Column,
+        column: ValueColumn,
         head: ValueHead,
         text: &[u8],
     ) -> Option<(u32, PostingRange)> {
@@ -162,11 +162,11 @@ impl ValueMap {
 
     /// Whether an entry is of the column, and has what the head of a long text does not have.
     #[inline]
-    fn has_rest(&self, entry: &ValueEntry, column: Column, text: &[u8]) -> bool {
+    fn has_rest(&self, entry: &ValueEntry, column: ValueColumn, text: &[u8]) -> bool {
         if text.len() <= HEAD {
             return entry.column == column;
         }
-        let (start, before) = (entry.column as usize, size_of::<Column>());
+        let (start, before) = (entry.column as usize, size_of::<ValueColumn>());
         let own = self.bytes.get(start..start + before + text.len());
         own.is_some_and(|own| own[..before] == column.to_le_bytes() && own[before..] == *text)
     }
@@ -269,7 +269,7 @@ impl ValueHead {
     }
 
     #[inline]
-    fn hash(self, column: Column, text: &[u8]) -> u64 {
+    fn hash(self, column: ValueColumn, text: &[u8]) -> u64 {
         let tag = u64::from(column) << 32 | u64::from(self.length);
         let mut hash = fold(self.low ^ tag, self.high ^ SEEDS[0]);
         if text.len() > HEAD {
@@ -396,7 +396,7 @@ mod tests {
             others in vec((0..3_u32, 0..6_u8, "[ab]{0,3}|[a\u{0}]{14,18}|a{30,36}"), 0..30),
         ) {
             let keys = inside.iter().map(|(column, kind, text)| (*column, key(*kind, text)));
-            let keys: Vec<(Column, MapKey<'_>)> = keys.collect();
+            let keys: Vec<(ValueColumn, MapKey<'_>)> = keys.collect();
             let mut map = ValueMap::new(keys.clone());
             for (start, (column, key)) in (0..).zip(&keys) {
                 let found = map.find_key(*column, *key);

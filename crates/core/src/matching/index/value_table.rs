@@ -8,7 +8,7 @@ use crate::language::operator::value_kind;
 use crate::matching::index::fast_check::ValueDigest;
 use crate::matching::index::path_table::PathTableBuilder;
 use crate::matching::index::posting::{PostingRange, number};
-use crate::matching::index::value_map::{Column, MapKey, ValueHead, ValueMap};
+use crate::matching::index::value_map::{MapKey, ValueColumn, ValueHead, ValueMap};
 
 #[derive(Debug, Default)]
 pub struct ValueTable {
@@ -47,7 +47,7 @@ impl ValueNumber {
     pub const UNKNOWN: Self = Self(u32::MAX);
 }
 
-fn column(slot: u32, part: ComparedPart) -> Column {
+fn column(slot: u32, part: ComparedPart) -> ValueColumn {
     match part {
         ComparedPart::Value => 2 * slot,
         ComparedPart::Element => 2 * slot + 1,
@@ -186,7 +186,7 @@ impl ValueTable {
     fn read_text(
         &self,
         own: &SlotColumns,
-        column: Column,
+        column: ValueColumn,
         text: &[u8],
         head: ValueHead,
         digest: &mut ValueDigest,
@@ -204,7 +204,7 @@ impl ValueTable {
     fn read_escaped(
         &self,
         own: &SlotColumns,
-        column: Column,
+        column: ValueColumn,
         datum: ValueRef<'_>,
         digest: &mut ValueDigest,
     ) -> Option<(u32, PostingRange)> {
@@ -244,7 +244,7 @@ impl ValueTable {
     fn element_number(
         &self,
         own: &SlotColumns,
-        column: Column,
+        column: ValueColumn,
         element: ValueRef<'_>,
     ) -> ValueNumber {
         if let ValueRef::Taped(item) = element
@@ -261,7 +261,7 @@ impl ValueTable {
     fn number_of_any(
         &self,
         own: &SlotColumns,
-        column: Column,
+        column: ValueColumn,
         element: ValueRef<'_>,
     ) -> ValueNumber {
         let text = |text: &[u8], head| {

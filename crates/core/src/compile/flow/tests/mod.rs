@@ -42,7 +42,7 @@ fn event() -> Event {
         time: None,
         envelope: json!({"account_id": 7}),
         body: json!({"current": "urgent", "previous": null, "ticket": {"id": 35436, "subject": "a\nb & c"}}),
-        raw: Value::Null,
+        raw: Value::Null.into(),
         about: json!({"type": "ticket.PriorityChanged", "id": "e1"}),
         format: "zis",
         warnings: vec![],

@@ -5,6 +5,7 @@
 mod key_cache;
 mod key_hash;
 mod keys;
+mod open_containers;
 mod path_numbers;
 pub(in crate::event) mod run;
 mod scan;
@@ -23,8 +24,8 @@ use serde_json::{Map, Number, Value};
 use crate::event::json::lookup::TABLE_PATHS;
 use crate::event::json::tape::key_cache::{KeyCache, KeyNumber};
 use crate::event::json::tape::keys::{OtherKey, TapeKeys};
+use crate::event::json::tape::open_containers::OpenContainers;
 use crate::event::json::tape::run::same;
-use crate::event::json::tape::scan::OpenContainers;
 use crate::event::json::tape::token::integer;
 use crate::number::nearest_double;
 
@@ -56,7 +57,7 @@ pub struct Tape {
     other_keys: Vec<OtherKey>,
     paths: PathNumbers,
     /// By path.
-    places: Vec<PathPlace>,
+    places: Vec<EntryAtPath>,
     /// The number of the last text.
     text: u32,
     numbering: u64,
@@ -68,7 +69,7 @@ pub struct TapeDocument<'a> {
     text: &'a str,
     entries: &'a [TapeEntry],
     keys: TapeKeys<'a>,
-    places: &'a [PathPlace],
+    places: &'a [EntryAtPath],
     number: u32,
     numbering: u64,
 }
@@ -82,7 +83,7 @@ pub struct TapeValue<'a> {
 
 /// The last value that was at a path.
 #[derive(Debug, Clone, Copy, Default)]
-struct PathPlace {
+struct EntryAtPath {
     /// The number of the text that it was in; none has 0.
     text: u32,
     entry: u32,
@@ -166,7 +167,7 @@ impl Tape {
             self.text = 0;
         }
         self.text += 1;
-        self.places.resize(self.paths.end(), PathPlace::default());
+        self.places.resize(self.paths.end(), EntryAtPath::default());
     }
 
     /// The paths of all tables have the first numbers.

@@ -5,14 +5,15 @@
 use crate::event::json::tape::key_cache::{KeyCache, KeyNumber, KeyPosition};
 use crate::event::json::tape::key_hash::{hash_of, hash_within};
 use crate::event::json::tape::keys::{OtherKey, TapeKeys};
+use crate::event::json::tape::open_containers::{
+    ContainerKind, MAX_DEPTH, NO_HASHES, OpenContainers, ReadKeys,
+};
 use crate::event::json::tape::path_numbers::{PathNumber, PathNumbers};
 use crate::event::json::tape::run::{after_plain, same};
-use crate::event::json::tape::token::{escaped_end, number};
-use crate::event::json::tape::{EntryKind, PathPlace, Tape, TapeEntry};
+use crate::event::json::tape::token::{ScannedValue, after_space, scalar, visible};
+use crate::event::json::tape::{EntryAtPath, EntryKind, Tape, TapeEntry};
 use crate::number::RESERVED_KEY;
 
-/// The maximum nesting depth, as in the parser.
-const MAX_DEPTH: usize = 127;
 /// The maximum number of keys of one object, because each new one is compared with all before it.
 const MAX_KEYS: usize = 256;
 /// The number of entries by which a tape grows at least.
@@ -37,7 +38,7 @@ pub fn scan(bytes: &[u8], tape: &mut Tape) -> Option<()> {
     };
     tape.count = scan.read()?;
     // Values without a path were noted here.
-    tape.places[PathNumber::NONE.index()] = PathPlace::default();
+    tape.places[PathNumber::NONE.index()] = EntryAtPath::default();
     Some(())
 }
 
@@ -48,7 +49,7 @@ struct Scanner<'a> {
     entries: &'a mut Vec<TapeEntry>,
     /// The number of this text.
     text: u32,
-    places: &'a mut Vec<PathPlace>,
+    places: &'a mut Vec<EntryAtPath>,
     other_keys: &'a mut Vec<OtherKey>,
     /// The hashes of the keys of open objects with a new key.
     hashes: &'a mut Vec<u32>,
@@ -57,147 +58,12 @@ struct Scanner<'a> {
     paths: &'a mut PathNumbers,
 }
 
-/// The open containers by depth.
-#[derive(Debug)]
-pub(super) struct OpenContainers([OpenContainer; MAX_DEPTH + 1]);
-
-/// A container whose end was not read yet.
-#[derive(Debug, Clone, Copy)]
-struct OpenContainer {
-    kind: ContainerKind,
-    /// The index of its entry.
-    entry: u32,
-    /// The path of an object.
-    path: PathNumber,
-    /// The index of the hash of its first key, once a key is new; else `NO_HASHES`.
-    hashes: u32,
-    keys: ReadKeys,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct ReadKeys {
-    /// The key that was read last; before the first one and in a list, the key of the container.
-    last: KeyNumber,
-    /// The key that is expected next.
-    expected: KeyNumber,
-}
-
-/// With the byte that ends it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum ContainerKind {
-    /// The text itself; nothing follows its value.
-    Text = 0,
-    List = b']',
-    Object = b'}',
-}
-
-const NO_HASHES: u32 = u32::MAX;
-
-/// Where a value is in the text.
-struct ScannedValue<'a> {
-    kind: EntryKind,
-    start: &'a [u8],
-    end: &'a [u8],
-    /// The text after it.
-    rest: &'a [u8],
-}
-
 /// A key that was not expected.
 struct ReadKey<'a> {
     /// The text after its colon.
     rest: &'a [u8],
     path: PathNumber,
     keys: ReadKeys,
-}
-
-impl Default for OpenContainers {
-    fn default() -> Self {
-        let container = OpenContainer {
-            kind: ContainerKind::List,
-            entry: 0,
-            path: PathNumber::NONE,
-            hashes: NO_HASHES,
-            keys: ReadKeys {
-                last: KeyNumber::NONE,
-                expected: KeyNumber::NONE,
-            },
-        };
-        Self([container; MAX_DEPTH + 1])
-    }
-}
-
-impl OpenContainers {
-    #[inline(always)]
-    fn at(&mut self, depth: usize) -> &mut OpenContainer {
-        &mut self.0[depth % (MAX_DEPTH + 1)]
-    }
-}
-
-impl ContainerKind {
-    /// The place of the first key of an object in a container of this kind under a key.
-    #[inline(always)]
-    fn first_key(self, key: KeyNumber) -> KeyPosition {
-        match self {
-            ContainerKind::List => KeyPosition::InList(key),
-            ContainerKind::Text | ContainerKind::Object => KeyPosition::Within(key),
-        }
-    }
-}
-
-/// What is left of a text from the next byte on that is not white space.
-#[inline(always)]
-fn visible(rest: &[u8]) -> Option<&[u8]> {
-    match rest.first()? {
-        0..=b' ' => after_space(rest),
-        _ => Some(rest),
-    }
-}
-
-#[inline(never)]
-fn after_space(mut rest: &[u8]) -> Option<&[u8]> {
-    while let [b' ' | b'\n' | b'\r' | b'\t', after @ ..] = rest {
-        rest = after;
-    }
-    (!rest.is_empty()).then_some(rest)
-}
-
-#[inline(always)]
-fn literal<'a, const N: usize>(rest: &'a [u8], word: &[u8; N]) -> Option<&'a [u8]> {
-    let (start, after) = rest.split_first_chunk::<N>()?;
-    (start == word).then_some(after)
-}
-
-/// A text, number or literal from its first byte on.
-#[inline(always)]
-fn scalar<'a>(byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<ScannedValue<'a>> {
-    if byte == b'"' {
-        let end = after_plain(after);
-        let (kind, end) = match end.first()? {
-            b'"' => (EntryKind::Text, end),
-            b'\\' => (EntryKind::EscapedText, escaped_end(end)?),
-            _ => return None,
-        };
-        return Some(ScannedValue {
-            kind,
-            start: after,
-            end,
-            rest: end.get(1..)?,
-        });
-    }
-    let (kind, end) = match byte {
-        b'-' | b'0'..=b'9' => number(byte, rest, after)?,
-        b'n' => (EntryKind::Null, literal(rest, b"null")?),
-        b't' => (EntryKind::True, literal(rest, b"true")?),
-        b'f' => (EntryKind::False, literal(rest, b"false")?),
-        _ => return None,
-    };
-    Some(ScannedValue {
-        kind,
-        start: rest,
-        end,
-        rest: end,
-    })
 }
 
 impl<'a> Scanner<'a> {
@@ -418,7 +284,7 @@ impl<'a> Scanner<'a> {
             Some(known) => known,
             None => {
                 let path = self.paths.of_text(open.path, name, hash);
-                self.places.resize(self.paths.end(), PathPlace::default());
+                self.places.resize(self.paths.end(), EntryAtPath::default());
                 (self.cache.add(place, name, hash, path), path)
             }
         };

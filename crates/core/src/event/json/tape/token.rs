@@ -1,4 +1,4 @@
-//! Scans the parts of a text that need more than the end of a run: escapes and numbers.
+//! Scans the parts of a text: white space, literals, strings with their escapes, numbers.
 
 use crate::event::json::tape::EntryKind;
 use crate::event::json::tape::run::{after_digits, after_plain};
@@ -8,8 +8,72 @@ const MAX_DIGITS: usize = 18;
 /// The maximum length of a decimal number.
 const MAX_DECIMAL_BYTES: usize = 40;
 
+/// Where a value is in the text.
+pub struct ScannedValue<'a> {
+    pub kind: EntryKind,
+    pub start: &'a [u8],
+    pub end: &'a [u8],
+    /// The text after it.
+    pub rest: &'a [u8],
+}
+
+/// What is left of a text from the next byte on that is not white space.
+#[inline(always)]
+pub fn visible(rest: &[u8]) -> Option<&[u8]> {
+    match rest.first()? {
+        0..=b' ' => after_space(rest),
+        _ => Some(rest),
+    }
+}
+
+#[inline(never)]
+pub fn after_space(mut rest: &[u8]) -> Option<&[u8]> {
+    while let [b' ' | b'\n' | b'\r' | b'\t', after @ ..] = rest {
+        rest = after;
+    }
+    (!rest.is_empty()).then_some(rest)
+}
+
+#[inline(always)]
+fn literal<'a, const N: usize>(rest: &'a [u8], word: &[u8; N]) -> Option<&'a [u8]> {
+    let (start, after) = rest.split_first_chunk::<N>()?;
+    (start == word).then_some(after)
+}
+
+/// A text, number or literal from its first byte on.
+#[inline(always)]
+pub fn scalar<'a>(byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<ScannedValue<'a>> {
+    if byte == b'"' {
+        let end = after_plain(after);
+        let (kind, end) = match end.first()? {
+            b'"' => (EntryKind::Text, end),
+            b'\\' => (EntryKind::EscapedText, escaped_end(end)?),
+            _ => return None,
+        };
+        return Some(ScannedValue {
+            kind,
+            start: after,
+            end,
+            rest: end.get(1..)?,
+        });
+    }
+    let (kind, end) = match byte {
+        b'-' | b'0'..=b'9' => number(byte, rest, after)?,
+        b'n' => (EntryKind::Null, literal(rest, b"null")?),
+        b't' => (EntryKind::True, literal(rest, b"true")?),
+        b'f' => (EntryKind::False, literal(rest, b"false")?),
+        _ => return None,
+    };
+    Some(ScannedValue {
+        kind,
+        start: rest,
+        end,
+        rest: end,
+    })
+}
+
 /// What is left of a text from the quote on that ends a string; given from its first escape on.
-pub fn escaped_end(mut rest: &[u8]) -> Option<&[u8]> {
+fn escaped_end(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         match rest {
             [b'"', ..] => return Some(rest),
@@ -56,7 +120,7 @@ fn code_unit(digits: &[u8]) -> Option<(u32, &[u8])> {
 /// The kind of a number and what follows it. `None` for one that the parser has to read. `after` is without
 /// its first byte.
 #[inline(always)]
-pub fn number<'a>(byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<(EntryKind, &'a [u8])> {
+fn number<'a>(byte: u8, rest: &'a [u8], after: &'a [u8]) -> Option<(EntryKind, &'a [u8])> {
     match byte {
         b'1'..=b'9' => {
             let left = after_digits(after);

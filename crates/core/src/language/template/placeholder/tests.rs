@@ -19,7 +19,7 @@ fn event() -> Event {
         time: None,
         envelope: Value::Null,
         body: Value::Null,
-        raw: Value::Null,
+        raw: Value::Null.into(),
         about: Value::Null,
         format: "zis",
         warnings: Vec::new(),

@@ -26,7 +26,7 @@ fn event(body: Json) -> Event {
         time: None,
         envelope: json!({"account_id": 7, "subdomain": "acme"}),
         body,
-        raw: Json::Null,
+        raw: Json::Null.into(),
         about: json!({"type": "ticket.PriorityChanged"}),
         format: "zis",
         warnings: vec![],
