@@ -30,8 +30,8 @@ impl ReceivedDocument {
         Self::of_text(scanned.text().trim())
     }
 
-    /// A document that was scanned before, so that its text is valid JSON without repairs.
-    pub fn of_text(text: &str) -> Self {
+    /// A document that the scanner accepts, which the parser then reads without repairs.
+    fn of_text(text: &str) -> Self {
         Self {
             text: Some(text.into()),
             value: OnceLock::new(),
@@ -74,7 +74,8 @@ impl ReceivedDocument {
 }
 
 fn built(text: &str) -> Value {
-    parse(text.as_bytes()).map_or(Value::Null, |parsed| parsed.value)
+    let parsed = parse(text.as_bytes());
+    parsed.expect("the parser reads what was scanned").value
 }
 
 impl Deref for ReceivedDocument {

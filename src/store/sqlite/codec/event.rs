@@ -217,8 +217,10 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
 mod tests {
     use super::*;
     use flowtrigger_core::event::catalogue::sample;
-    use flowtrigger_core::event::format::{FormatHint, read};
+    use flowtrigger_core::event::format::{FormatHint, head, read};
     use flowtrigger_core::event::json::parse::parse;
+    use flowtrigger_core::event::json::tape::Tape;
+    use flowtrigger_core::event::json::value_ref::ValueRef;
 
     #[test]
     fn every_sample_event_is_read_back_whole() {
@@ -234,6 +236,20 @@ mod tests {
                 assert_eq!(decode_event(&text).expect("readable"), event);
             }
         }
+    }
+
+    #[test]
+    fn an_event_that_was_scanned_is_stored_with_its_text_as_received() {
+        let sample = sample::sample("support", "ticket.PriorityChanged").expect("a sample");
+        let text = sample.text.replace("\":", "\" : ");
+        let (mut tape, catalogue) = (Tape::default(), Catalogue::built_in());
+        let scanned = tape.scan(text.as_bytes()).expect("plain JSON");
+        let document = ValueRef::Taped(scanned.root());
+        let head = head(document, FormatHint::Detect, catalogue).expect("an event");
+        let event = head.event(catalogue);
+        let stored = encode_event(&event);
+        assert!(stored.contains(text.trim()), "{stored}");
+        assert_eq!(decode_event(&stored).expect("readable"), event);
     }
 
     #[test]
