@@ -186,7 +186,7 @@ impl<'a> PathCursor<'a> {
             Some(last) => last.path.common(at),
             None => 0,
         };
-        let last = self.last.get_or_insert_with(|| PassedPath {
+        let last = self.last.get_or_insert(PassedPath {
             path: at,
             values: [document; MAX_STEPS],
             count: 0,

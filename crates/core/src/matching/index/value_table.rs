@@ -351,3 +351,130 @@ pub fn push(span: PostingRange, found: &mut Vec<PostingRange>) {
         found.push(span);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::event::json::parse::parse;
+    use crate::event::json::tape::Tape;
+    use crate::language::operator::CaseSensitivity;
+    use crate::language::operator::index_condition::{IndexCondition, IndexKey};
+    use crate::matching::index::predicates::PredicateInfo;
+
+    fn compared() -> Vec<Value> {
+        vec![
+            json!(null),
+            json!(true),
+            json!(false),
+            json!("null"),
+            json!("true"),
+            json!("1"),
+            json!(""),
+            json!("sixteen bytes in"),
+            json!("seventeen bytes i"),
+            json!("caf\u{e9}"),
+            json!(0),
+            json!(1),
+            json!(-5),
+            json!(0.5),
+            json!(-99_999_999_999_999_i64),
+            json!(999_999_999_999_999_i64),
+            json!(1_000_000_000_000_000_i64),
+            json!(9_007_199_254_740_991_i64),
+        ]
+    }
+
+    /// The number of a text's value, and of the only element of a list with it.
+    fn numbers_of(table: &ValueTable, datum: ValueRef<'_>) -> [u32; 2] {
+        let (mut digest, mut elements) = (ValueDigest::ABSENT, Vec::new());
+        let span = table.read(0, Some(datum), &mut digest, &mut elements);
+        assert_eq!(span, table.span(digest.value));
+        let list = datum.elements().next().is_some();
+        let element = list.then(|| digest.elements(&elements)[0].0);
+        [digest.value.0, element.unwrap_or(u32::MAX)]
+    }
+
+    #[test]
+    fn a_value_has_the_same_number_on_the_tape_and_built() {
+        let mut builder = PathTableBuilder::default();
+        let point = |value: &Value| EqualityKey::new(value, CaseSensitivity::Exact).0;
+        for value in &compared() {
+            for key in [
+                IndexKey::Equal(point(value)),
+                IndexKey::Element(point(value)),
+            ] {
+                builder.compare(&PredicateInfo {
+                    slot: Some(0),
+                    narrowings: vec![IndexCondition::exactly(key)],
+                });
+            }
+        }
+        let table = ValueTable::new(std::slice::from_ref(&builder));
+        let written = [
+            "null",
+            "true",
+            "false",
+            "0",
+            "0.0",
+            "1",
+            "1.0",
+            "1.50",
+            "-5",
+            "-5.0",
+            "0.5",
+            "0.50",
+            "2",
+            "-99999999999999",
+            "999999999999999",
+            "999999999999999.0",
+            "1000000000000000",
+            "9007199254740991",
+            "9007199254740992",
+            "1234567890123456",
+            "123456789012345678",
+            r#""null""#,
+            r#""true""#,
+            r#""1""#,
+            r#""\u0031""#,
+            r#""""#,
+            r#""1.0""#,
+            r#""sixteen bytes in""#,
+            r#""seventeen bytes i""#,
+            r#""seventeen bytes\u0020i""#,
+            r#""caf\u00e9""#,
+            "\"caf\u{e9}\"",
+            r#""a text that is longer than all others""#,
+            "{}",
+            "[]",
+        ];
+        let mut found = 0;
+        for text in written {
+            for text in [text.to_owned(), format!("[{text}]")] {
+                let (mut tape, built) = (Tape::default(), parse(text.as_bytes()).expect("JSON"));
+                let scanned = tape.scan(text.as_bytes()).expect("plain JSON");
+                let taped = numbers_of(&table, ValueRef::Taped(scanned.root()));
+                assert_eq!(
+                    taped,
+                    numbers_of(&table, ValueRef::Built(&built.value)),
+                    "{text}"
+                );
+                let known = compared().iter().any(|value| {
+                    let number = |part| table.number_of_key(0, part, &point(value)).0;
+                    taped == [number(ComparedPart::Value), u32::MAX]
+                        || taped == [u32::MAX, number(ComparedPart::Element)]
+                });
+                let is_compared =
+                    |value: &Value| compared().iter().any(|known| point(known) == point(value));
+                let value = match &built.value {
+                    Value::Array(list) => list.first(),
+                    value => Some(value),
+                };
+                assert_eq!(known, value.is_some_and(is_compared), "{text}");
+                found += usize::from(known);
+            }
+        }
+        assert!(found > 30, "{found}");
+    }
+}
