@@ -37,7 +37,7 @@ pub struct EventType {
     /// Whether events of this type may have fields that are not listed.
     #[serde(default)]
     pub open: bool,
-    /// The place in its catalogue.
+    /// The index in its catalogue; 0 for a type that is in none.
     #[serde(skip)]
     pub number: usize,
 }

@@ -134,19 +134,13 @@ impl<'a> ResolvedType<'a> {
     }
 }
 
-#[inline]
-fn is_blank(text: &str) -> bool {
-    let starts_with_letter = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
-    !starts_with_letter && text.trim_start().is_empty()
-}
-
 fn text<'a>(
     walk: &mut PathCursor<'a>,
     at: &'static DocumentPath,
 ) -> Result<Cow<'a, str>, DecodeError> {
     let (found, path) = (walk.find(at), at.text);
     match found.and_then(ValueRef::text) {
-        Some(text) if !is_blank(&text) => Ok(text),
+        Some(text) if !text.trim_start().is_empty() => Ok(text),
         Some(_) => Err(DecodeError::at(
             path,
             format!("`{path}` is empty, expected the event type"),

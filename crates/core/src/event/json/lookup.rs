@@ -61,10 +61,9 @@ impl DocumentPath {
     pub fn find<'a>(&self, document: ValueRef<'a>) -> Option<ValueRef<'a>> {
         if let ValueRef::Taped(item) = document
             && let Some(tape) = item.whole()
-            && let Some(number) = TABLE_PATHS.number(self)
+            && let Some(found) = TABLE_PATHS.find(self, tape)
         {
-            let entry = tape.entry_at(number)?;
-            return Some(ValueRef::Taped(tape.item(entry)));
+            return found;
         }
         (0..self.count).try_fold(document, |datum, step| self.step(step, datum))
     }
@@ -119,11 +118,19 @@ impl TablePaths {
         }
     }
 
-    /// The number of a path; `None` for one that is looked up step by step.
+    /// The value at a path on a tape; `None` for a path that is looked up step by step.
     #[inline(always)]
-    fn number(&self, at: &DocumentPath) -> Option<PathNumber> {
+    fn find<'a>(
+        &self,
+        at: &DocumentPath,
+        tape: &'a TapeDocument<'a>,
+    ) -> Option<Option<ValueRef<'a>>> {
         let (known, number) = self.places[place_of(at)];
-        (known == address(at)).then_some(number)
+        if known != address(at) {
+            return None;
+        }
+        let entry = tape.entry_at(number);
+        Some(entry.map(|entry| ValueRef::Taped(tape.item(entry))))
     }
 }
 
@@ -171,10 +178,9 @@ impl<'a> PathCursor<'a> {
     #[inline(always)]
     pub fn find(&mut self, at: &'static DocumentPath) -> Option<ValueRef<'a>> {
         if let Some(tape) = self.tape
-            && let Some(number) = self.paths.number(at)
+            && let Some(found) = self.paths.find(at, tape)
         {
-            let entry = tape.entry_at(number)?;
-            return Some(ValueRef::Taped(tape.item(entry)));
+            return found;
         }
         self.walk(at)
     }
