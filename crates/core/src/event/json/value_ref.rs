@@ -83,12 +83,16 @@ impl<'a> ValueRef<'a> {
         built.chain(taped.map(ValueRef::Taped))
     }
 
-    /// Whether the value is a list with elements.
-    #[inline]
-    pub fn has_elements(self) -> bool {
-        match self {
-            ValueRef::Built(value) => value.as_array().is_some_and(|list| !list.is_empty()),
-            ValueRef::Taped(item) => item.elements().next().is_some(),
+    /// Whether the value is null, an empty text or an empty list.
+    pub fn is_empty(self) -> bool {
+        match (self, self.kind()) {
+            (_, JsonKind::Null) => true,
+            (_, JsonKind::Bool | JsonKind::Number | JsonKind::Object) => false,
+            (ValueRef::Built(Value::Array(list)), _) => list.is_empty(),
+            (ValueRef::Taped(item), JsonKind::List) => item.elements().next().is_none(),
+            (_, JsonKind::Text | JsonKind::List) => {
+                self.least_length() == 0 && self.text().is_some_and(|text| text.is_empty())
+            }
         }
     }
 

@@ -156,7 +156,7 @@ pub fn slot(check: u32) -> u32 {
 #[inline]
 pub fn holds(check: u32, operands: &[u32], digest: &ValueDigest, elements: &[ValueNumber]) -> bool {
     let question = check & 7;
-    // Most checks are this one, which a comparison predicts better than a jump to one of six places.
+    // Most checks are this one. The processor predicts a comparison better than a jump table.
     if question == EQUAL {
         return is_one_of(digest.value, operands);
     }

@@ -8,6 +8,7 @@ pub(crate) mod condition;
 pub(crate) mod fast_check;
 pub(crate) mod interval_tree;
 pub(crate) mod path_table;
+pub(crate) mod path_table_builder;
 pub(crate) mod posting;
 pub(crate) mod predicates;
 pub(crate) mod prefix_table;
@@ -29,7 +30,8 @@ use crate::matching::index::access_path::AccessPlanner;
 use crate::matching::index::check_program::{CheckStart, PredicateEvaluator, holds};
 use crate::matching::index::condition::IndexedCondition;
 use crate::matching::index::fast_check::FastCheck;
-use crate::matching::index::path_table::{PathTable, PathTableBuilder};
+use crate::matching::index::path_table::PathTable;
+use crate::matching::index::path_table_builder::PathTableBuilder;
 use crate::matching::index::posting::{Posting, PostingRange, Postings, ResidualCondition, number};
 use crate::matching::index::predicates::{IndexedPredicate, PredicateInput, PredicateTable};
 pub use crate::matching::index::scratch::IndexScratch;
@@ -72,7 +74,7 @@ pub struct RuleIndex {
 struct SearchedSlot {
     slot: u32,
     /// Whether its value can lead to rules other than by being equal to one that they compare with.
-    has_table: bool,
+    has_other_keys: bool,
 }
 
 /// The scope of a predicate that reads one value only.
@@ -115,12 +117,16 @@ impl RuleIndex {
     ) {
         matches.clear();
         scratch.begin(self.leaves.len(), self.paths.len());
-        for &SearchedSlot { slot, has_table } in &self.searched {
+        for &SearchedSlot {
+            slot,
+            has_other_keys,
+        } in &self.searched
+        {
             let (digest, elements) = scratch.digests.start(slot);
             let (buffers, spans) = (&mut scratch.buffers, &mut scratch.spans);
             let (values, datum) = (&self.values, slots.slot(slot as usize));
             value_table::push(values.read(slot, datum, digest, elements), spans);
-            if has_table {
+            if has_other_keys {
                 let table = &self.tables[slot as usize];
                 table.find(values, datum, digest, elements, buffers, spans);
             }
@@ -307,7 +313,7 @@ impl<'f> IndexBuilder<'f> {
         let searched = (0..).zip(has_rules).filter(|(_, has_rules)| *has_rules);
         let searched = searched.map(|(slot, _)| SearchedSlot {
             slot,
-            has_table: tables[slot as usize].has_rules,
+            has_other_keys: tables[slot as usize].has_other_keys,
         });
         let searched = searched.collect();
         let always = postings.add(self.always);

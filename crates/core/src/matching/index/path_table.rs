@@ -1,5 +1,5 @@
-//! Finds the candidate rules for the value at one path. A candidate is still to be tested; a rule that is not
-//! found cannot match.
+//! Finds the candidate rules for the value at one path by all keys but equality, which `value_table` looks up. A
+//! candidate is still to be tested; a rule that neither finds cannot match.
 
 use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
@@ -7,211 +7,50 @@ use rustc_hash::FxHashMap;
 use crate::event::json::tape::JsonKind;
 use crate::event::json::value_ref::ValueRef;
 use crate::event::time::{read_time, time_of};
-use crate::language::operator::CaseSensitivity;
 use crate::language::operator::equality::fold_into;
-use crate::language::operator::index_condition::{
-    EqualityKey, IndexKey, Interval, TextFragment, TextPosition,
-};
 use crate::language::operator::time::milliseconds;
-use crate::matching::index::fast_check::{ComparedValues, ValueDigest};
+use crate::matching::index::fast_check::ValueDigest;
 use crate::matching::index::interval_tree::IntervalTree;
-use crate::matching::index::posting::{Posting, PostingRange, Postings};
-use crate::matching::index::predicates::PredicateInfo;
+use crate::matching::index::posting::PostingRange;
 use crate::matching::index::prefix_table::PrefixTable;
 use crate::matching::index::scratch::{Buffers, VisitedSet};
 use crate::matching::index::substring_table::Substrings;
-use crate::matching::index::value_table::{ComparedPart, ValueNumber, ValueTable, push};
+use crate::matching::index::value_table::{ValueNumber, ValueTable, push};
 
 /// The rules that the value at a path can match other than by being equal to one that they compare with.
 #[derive(Debug, Default)]
 pub struct PathTable {
     /// Whether there are such rules.
-    pub has_rules: bool,
-    absent: PostingRange,
-    existing: PostingRange,
-    present: PostingRange,
-    numbers: IntervalTree,
-    instants: Option<Box<IntervalTree>>,
-    texts: Option<Box<TextTables>>,
+    pub has_other_keys: bool,
+    pub(super) absent: PostingRange,
+    pub(super) existing: PostingRange,
+    pub(super) present: PostingRange,
+    pub(super) numbers: IntervalTree,
+    pub(super) instants: Option<Box<IntervalTree>>,
+    pub(super) texts: Option<Box<TextTables>>,
     /// Of case-folded texts.
-    folded: Option<Box<TextTables>>,
-    alike: AlikeValues,
+    pub(super) folded: Option<Box<TextTables>>,
+    pub(super) alike: AlikeValues,
     /// Of elements, if a rule compares with the elements of a list.
-    alike_elements: Option<Box<AlikeValues>>,
+    pub(super) alike_elements: Option<Box<AlikeValues>>,
 }
 
 /// The keys that several values share.
 #[derive(Debug, Default)]
-struct AlikeValues {
-    list: PostingRange,
-    object: PostingRange,
+pub struct AlikeValues {
+    pub(super) list: PostingRange,
+    pub(super) object: PostingRange,
     /// By text in lower case.
-    folded: Option<Box<FxHashMap<Box<str>, PostingRange>>>,
+    pub(super) folded: Option<Box<FxHashMap<Box<str>, PostingRange>>>,
 }
 
 /// By parts of a text.
 #[derive(Debug, Default)]
-struct TextTables {
-    starts: PrefixTable,
+pub struct TextTables {
+    pub(super) starts: PrefixTable,
     /// Reversed, for suffixes.
-    ends: PrefixTable,
-    anywhere: Substrings,
-}
-
-/// A table under construction.
-#[derive(Debug, Default)]
-pub struct PathTableBuilder {
-    absent: Vec<Posting>,
-    existing: Vec<Posting>,
-    present: Vec<Posting>,
-    equal: FxHashMap<EqualityKey, Vec<Posting>>,
-    elements: FxHashMap<EqualityKey, Vec<Posting>>,
-    numbers: Vec<(Interval, Posting)>,
-    instants: Vec<(Interval, Posting)>,
-    texts: TextTablesBuilder,
-    folded: TextTablesBuilder,
-    /// Whether a rule compares with numbers by size; a text that is a number counts as one then.
-    pub reads_numbers: bool,
-}
-
-#[derive(Debug, Default)]
-struct TextTablesBuilder {
-    starts: Vec<(Vec<u8>, Posting)>,
-    ends: Vec<(Vec<u8>, Posting)>,
-    anywhere: Vec<(Vec<u8>, Posting)>,
-}
-
-impl PathTableBuilder {
-    pub fn add(&mut self, clue: &IndexKey, posting: Posting) {
-        match clue {
-            IndexKey::Absent => self.absent.push(posting),
-            IndexKey::Exists => self.existing.push(posting),
-            IndexKey::Present => self.present.push(posting),
-            IndexKey::Equal(point) => self.equal.entry(point.clone()).or_default().push(posting),
-            IndexKey::Element(point) => self
-                .elements
-                .entry(point.clone())
-                .or_default()
-                .push(posting),
-            IndexKey::Number(interval) => self.numbers.push((*interval, posting)),
-            IndexKey::Instant(interval) => self.instants.push((*interval, posting)),
-            IndexKey::Text(position, piece) => match piece.case {
-                CaseSensitivity::Exact => self.texts.add(*position, piece, posting),
-                CaseSensitivity::Ignored => self.folded.add(*position, piece, posting),
-            },
-        }
-    }
-
-    /// Adds what a predicate reads beside the access paths, so that it can be evaluated on the digest.
-    pub fn compare(&mut self, facts: &PredicateInfo) {
-        let keys = facts
-            .narrowings
-            .iter()
-            .flat_map(|narrowing| &narrowing.clues);
-        self.reads_numbers |= keys.clone().any(|key| matches!(key, IndexKey::Number(_)));
-        let (points, lists) = match ComparedValues::of(facts) {
-            None => return,
-            Some(ComparedValues::Equal(points)) => (points, &mut self.equal),
-            Some(ComparedValues::Element(points)) => (points, &mut self.elements),
-        };
-        for point in points {
-            lists.entry(point.clone()).or_default();
-        }
-    }
-
-    /// The keys of equality.
-    pub fn compared(&self, part: ComparedPart) -> impl Iterator<Item = &EqualityKey> {
-        match part {
-            ComparedPart::Value => self.equal.keys(),
-            ComparedPart::Element => self.elements.keys(),
-        }
-    }
-
-    /// Whether there is a rule, so that the value is looked up for every event.
-    pub fn has_rules(&self) -> bool {
-        let mut lists = self.equal.values().chain(self.elements.values());
-        let others = [&self.absent, &self.existing, &self.present];
-        lists.any(|list| !list.is_empty())
-            || others.iter().any(|list| !list.is_empty())
-            || !self.numbers.is_empty()
-            || !self.instants.is_empty()
-            || self.texts.has_rules()
-            || self.folded.has_rules()
-    }
-
-    /// Adds the rules to the postings, and those of values to the table of values, which has this path's as a slot.
-    pub fn finish(self, slot: u32, values: &mut ValueTable, postings: &mut Postings) -> PathTable {
-        let (absent, existing, present) = (
-            postings.add(self.absent),
-            postings.add(self.existing),
-            postings.add(self.present),
-        );
-        let has_elements = !self.elements.is_empty();
-        let mut alike = |part, lists: FxHashMap<EqualityKey, Vec<Posting>>| {
-            let mut alike = AlikeValues::default();
-            for (point, list) in lists {
-                let span = postings.add(list);
-                match point {
-                    EqualityKey::List => alike.list = span,
-                    EqualityKey::Object => alike.object = span,
-                    EqualityKey::Folded(text) => {
-                        alike.folded.get_or_insert_default().insert(text, span);
-                    }
-                    EqualityKey::Null
-                    | EqualityKey::Bool(_)
-                    | EqualityKey::Number(_)
-                    | EqualityKey::Text(_) => values.set(slot, part, &point, span),
-                }
-            }
-            if let Some(folded) = &mut alike.folded {
-                folded.shrink_to_fit();
-            }
-            alike
-        };
-        let mut table = PathTable {
-            has_rules: false,
-            absent,
-            existing,
-            present,
-            alike: alike(ComparedPart::Value, self.equal),
-            alike_elements: {
-                let alike = alike(ComparedPart::Element, self.elements);
-                has_elements.then(|| Box::new(alike))
-            },
-            numbers: IntervalTree::new(self.numbers, postings),
-            instants: (!self.instants.is_empty())
-                .then(|| Box::new(IntervalTree::new(self.instants, postings))),
-            texts: self.texts.finish(postings),
-            folded: self.folded.finish(postings),
-        };
-        table.has_rules = table.finds_rules();
-        table
-    }
-}
-
-impl TextTablesBuilder {
-    fn add(&mut self, position: TextPosition, piece: &TextFragment, posting: Posting) {
-        let bytes = piece.bytes.iter().copied();
-        match position {
-            TextPosition::Start => self.starts.push((bytes.collect(), posting)),
-            TextPosition::End => self.ends.push((bytes.rev().collect(), posting)),
-            TextPosition::Anywhere => self.anywhere.push((bytes.collect(), posting)),
-        }
-    }
-
-    fn has_rules(&self) -> bool {
-        let lists = [&self.starts, &self.ends, &self.anywhere];
-        lists.iter().any(|list| !list.is_empty())
-    }
-
-    fn finish(self, postings: &mut Postings) -> Option<Box<TextTables>> {
-        let texts = TextTables {
-            starts: PrefixTable::new(self.starts, postings),
-            ends: PrefixTable::new(self.ends, postings),
-            anywhere: Substrings::new(self.anywhere, postings),
-        };
-        (!texts.is_empty()).then(|| Box::new(texts))
-    }
+    pub(super) ends: PrefixTable,
+    pub(super) anywhere: Substrings,
 }
 
 impl AlikeValues {
@@ -286,8 +125,8 @@ impl PathTable {
         has_parts || self.instants.is_some() || self.alike.folded.is_some()
     }
 
-    /// The value of `has_rules`.
-    fn finds_rules(&self) -> bool {
+    /// The value of `has_other_keys`.
+    pub(super) fn finds_by_other_keys(&self) -> bool {
         let ranges = [self.absent, self.existing, self.present];
         ranges.iter().any(|range| !range.is_empty())
             || !self.numbers.is_empty()
@@ -365,7 +204,7 @@ fn drop_repeats(from: usize, found: &mut Vec<PostingRange>) {
 }
 
 impl TextTables {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.starts.is_empty() && self.ends.is_empty() && self.anywhere.is_empty()
     }
 
@@ -393,8 +232,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::language::operator::index_condition::IndexCondition;
+    use crate::language::operator::CaseSensitivity;
+    use crate::language::operator::index_condition::{
+        EqualityKey, IndexCondition, IndexKey, Interval, TextFragment, TextPosition,
+    };
     use crate::matching::index::check_program::CheckStart;
+    use crate::matching::index::path_table_builder::PathTableBuilder;
+    use crate::matching::index::posting::{Posting, Postings};
+    use crate::matching::index::predicates::PredicateInfo;
 
     fn clues() -> Vec<IndexKey> {
         let is = |value: Value, case| IndexKey::Equal(EqualityKey::new(&value, case).0);
@@ -437,7 +282,7 @@ mod tests {
         assert!(filling.has_rules());
         let mut values = ValueTable::new(std::slice::from_ref(&filling));
         let table = filling.finish(0, &mut values, &mut postings);
-        assert!(table.has_rules);
+        assert!(table.has_other_keys);
         let (postings, mut spans) = (postings.finish().0, Vec::new());
         let datum = value.as_ref().map(ValueRef::Built);
         let mut elements = Vec::new();
@@ -485,6 +330,6 @@ mod tests {
         assert!(!filling.has_rules());
         let mut values = ValueTable::new(std::slice::from_ref(&filling));
         let table = filling.finish(0, &mut values, &mut Postings::default());
-        assert!(!table.has_rules);
+        assert!(!table.has_other_keys);
     }
 }

@@ -6,7 +6,7 @@ use crate::event::json::value_ref::ValueRef;
 use crate::language::operator::index_condition::{EqualityKey, key_of};
 use crate::language::operator::value_kind;
 use crate::matching::index::fast_check::ValueDigest;
-use crate::matching::index::path_table::PathTableBuilder;
+use crate::matching::index::path_table_builder::PathTableBuilder;
 use crate::matching::index::posting::{PostingRange, number};
 use crate::matching::index::value_map::{MapKey, ValueColumn, ValueHead, ValueMap};
 
@@ -110,18 +110,23 @@ impl ValueTable {
         digest: &mut ValueDigest,
         elements: &mut Vec<ValueNumber>,
     ) -> PostingRange {
-        // Most values take this way, which has few branches.
-        if let Some(ValueRef::Taped(item)) = datum
+        let Some(datum) = datum else {
+            *digest = ValueDigest::ABSENT;
+            return PostingRange::default();
+        };
+        let own = &self.columns[slot as usize];
+        let column = column(slot, ComparedPart::Value);
+        // Most values are read here, with few branches.
+        if let ValueRef::Taped(item) = datum
             && let Some((kind, bytes, length)) = item.short(ValueHead::SHORT)
-            && !self.columns[slot as usize].reads_numbers
+            && !own.reads_numbers
         {
             let head = ValueHead::of_short(kind, bytes, length);
-            let found = self.map.find(column(slot, ComparedPart::Value), head, &[]);
-            let (number, span) = found.unwrap_or((ValueNumber::UNKNOWN.0, PostingRange::default()));
+            let (value, span) = numbered(self.map.find(column, head, &[]));
             *digest = ValueDigest {
                 kind: Some(kind),
                 empty: length == 0 || kind == JsonKind::Null,
-                value: ValueNumber(number),
+                value,
                 ..ValueDigest::ABSENT
             };
             return span;
@@ -133,160 +138,113 @@ impl ValueTable {
     fn read_any(
         &self,
         slot: u32,
-        datum: Option<ValueRef<'_>>,
+        datum: ValueRef<'_>,
         digest: &mut ValueDigest,
         elements: &mut Vec<ValueNumber>,
     ) -> PostingRange {
-        *digest = ValueDigest::ABSENT;
-        let Some(datum) = datum else {
-            return PostingRange::default();
-        };
-        let kind = datum.kind();
-        digest.kind = Some(kind);
-        digest.empty = false;
+        let own = &self.columns[slot as usize];
         let column = column(slot, ComparedPart::Value);
-        let found = match kind {
-            JsonKind::Text => {
-                let own = &self.columns[slot as usize];
-                match unescaped(datum) {
-                    Some((text, head)) => self.read_text(own, column, text, head, digest),
-                    None => self.read_escaped(own, column, datum, digest),
+        let (value, span) = numbered(self.find(column, own.longest, datum));
+        *digest = ValueDigest {
+            kind: Some(datum.kind()),
+            empty: datum.is_empty(),
+            number: number_of(own, datum),
+            value,
+            elements: self.read_elements(slot, datum, elements),
+        };
+        span
+    }
+
+    /// Adds the numbers of a list's elements, if a rule compares with them. Returns their range.
+    #[inline(never)]
+    fn read_elements(
+        &self,
+        slot: u32,
+        datum: ValueRef<'_>,
+        elements: &mut Vec<ValueNumber>,
+    ) -> (u32, u32) {
+        let own = &self.columns[slot as usize];
+        if !own.has_elements || datum.kind() != JsonKind::List {
+            return (0, 0);
+        }
+        let column = column(slot, ComparedPart::Element);
+        let start = number(elements.len());
+        let number_of = |element| self.element_number(column, own.longest_element, element);
+        match datum {
+            ValueRef::Taped(list) => {
+                elements.extend(list.elements().map(ValueRef::Taped).map(number_of));
+            }
+            ValueRef::Built(_) => elements.extend(datum.elements().map(number_of)),
+        }
+        (start, number(elements.len()))
+    }
+
+    #[inline]
+    fn element_number(
+        &self,
+        column: ValueColumn,
+        longest: u32,
+        element: ValueRef<'_>,
+    ) -> ValueNumber {
+        let found = match element {
+            ValueRef::Taped(item) => match item.short(ValueHead::SHORT) {
+                Some((kind, bytes, length)) => {
+                    let head = ValueHead::of_short(kind, bytes, length);
+                    self.map.find(column, head, &[])
                 }
-            }
-            JsonKind::Number => {
-                if self.columns[slot as usize].reads_numbers {
-                    digest.number = datum.double().unwrap_or(f64::NAN);
-                }
-                self.map.find(column, head_of_number(datum), &[])
-            }
-            JsonKind::Null => {
-                digest.empty = true;
-                self.map.find(column, ValueHead::null(), &[])
-            }
+                None => self.find(column, longest, element),
+            },
+            ValueRef::Built(_) => self.find(column, longest, element),
+        };
+        numbered(found).0
+    }
+
+    /// Finds any value; a text only if it is not longer than the longest that a rule compares with.
+    #[inline(never)]
+    fn find(
+        &self,
+        column: ValueColumn,
+        longest: u32,
+        datum: ValueRef<'_>,
+    ) -> Option<(u32, PostingRange)> {
+        let longest = longest as usize;
+        match datum.kind() {
+            JsonKind::Null => self.map.find(column, ValueHead::null(), &[]),
             JsonKind::Bool => {
                 let value = datum.bool() == Some(true);
                 self.map.find(column, ValueHead::of_bool(value), &[])
             }
-            JsonKind::Object => None,
-            JsonKind::List => {
-                self.read_list(slot, datum, digest, elements);
-                None
+            JsonKind::Number => self.map.find(column, head_of_number(datum), &[]),
+            JsonKind::Text if datum.least_length() > longest => None,
+            // Escapes have to be read.
+            JsonKind::Text => {
+                let text = datum.text().filter(|text| text.len() <= longest)?;
+                let head = ValueHead::of_text(text.as_bytes());
+                self.map.find(column, head, text.as_bytes())
             }
-        };
-        match found {
-            None => PostingRange::default(),
-            Some((number, span)) => {
-                digest.value = ValueNumber(number);
-                span
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn read_text(
-        &self,
-        own: &SlotColumns,
-        column: ValueColumn,
-        text: &[u8],
-        head: ValueHead,
-        digest: &mut ValueDigest,
-    ) -> Option<(u32, PostingRange)> {
-        digest.empty = text.is_empty();
-        if own.reads_numbers {
-            digest.number = number_in(text);
-        }
-        let is_known = text.len() <= own.longest as usize;
-        is_known.then(|| self.map.find(column, head, text))?
-    }
-
-    /// A text with escapes is built.
-    #[cold]
-    fn read_escaped(
-        &self,
-        own: &SlotColumns,
-        column: ValueColumn,
-        datum: ValueRef<'_>,
-        digest: &mut ValueDigest,
-    ) -> Option<(u32, PostingRange)> {
-        let at_least = datum.least_length();
-        if !own.reads_numbers && at_least > own.longest as usize {
-            digest.empty = false;
-            return None;
-        }
-        let text = datum.text().expect("a text has its text");
-        let head = ValueHead::of_text(text.as_bytes());
-        self.read_text(own, column, text.as_bytes(), head, digest)
-    }
-
-    fn read_list(
-        &self,
-        slot: u32,
-        datum: ValueRef<'_>,
-        digest: &mut ValueDigest,
-        elements: &mut Vec<ValueNumber>,
-    ) {
-        digest.empty = !datum.has_elements();
-        let own = &self.columns[slot as usize];
-        if own.has_elements {
-            let column = column(slot, ComparedPart::Element);
-            let start = number(elements.len());
-            let number_of = |element| self.element_number(own, column, element);
-            match datum {
-                ValueRef::Taped(list) => {
-                    elements.extend(list.elements().map(ValueRef::Taped).map(number_of));
-                }
-                ValueRef::Built(_) => elements.extend(datum.elements().map(number_of)),
-            }
-            digest.elements = (start, number(elements.len()));
-        }
-    }
-
-    fn element_number(
-        &self,
-        own: &SlotColumns,
-        column: ValueColumn,
-        element: ValueRef<'_>,
-    ) -> ValueNumber {
-        if let ValueRef::Taped(item) = element
-            && let Some((kind, bytes, length)) = item.short(ValueHead::SHORT)
-        {
-            let head = ValueHead::of_short(kind, bytes, length);
-            let found = self.map.find(column, head, &[]);
-            return ValueNumber(found.map_or(ValueNumber::UNKNOWN.0, |(number, _)| number));
-        }
-        self.number_of_any(own, column, element)
-    }
-
-    #[inline(never)]
-    fn number_of_any(
-        &self,
-        own: &SlotColumns,
-        column: ValueColumn,
-        element: ValueRef<'_>,
-    ) -> ValueNumber {
-        let text = |text: &[u8], head| {
-            let is_known = text.len() <= own.longest_element as usize;
-            is_known.then(|| self.map.find(column, head, text))?
-        };
-        let found = match element.kind() {
-            JsonKind::Text => match unescaped(element) {
-                Some((found, head)) => text(found, head),
-                None if element.least_length() > own.longest_element as usize => None,
-                None => {
-                    let built = element.text().expect("a text has its text");
-                    text(built.as_bytes(), ValueHead::of_text(built.as_bytes()))
-                }
-            },
-            JsonKind::Null => self.map.find(column, ValueHead::null(), &[]),
-            JsonKind::Bool => {
-                let value = element.bool() == Some(true);
-                self.map.find(column, ValueHead::of_bool(value), &[])
-            }
-            JsonKind::Number => self.map.find(column, head_of_number(element), &[]),
             JsonKind::List | JsonKind::Object => None,
-        };
-        found.map_or(ValueNumber::UNKNOWN, |(number, _)| ValueNumber(number))
+        }
     }
+}
+
+#[inline(always)]
+fn numbered(found: Option<(u32, PostingRange)>) -> (ValueNumber, PostingRange) {
+    match found {
+        None => (ValueNumber::UNKNOWN, PostingRange::default()),
+        Some((number, span)) => (ValueNumber(number), span),
+    }
+}
+
+/// The number that a value is, or that its text is, if a rule compares it by size; else NaN.
+fn number_of(own: &SlotColumns, datum: ValueRef<'_>) -> f64 {
+    if !own.reads_numbers {
+        return f64::NAN;
+    }
+    let number = match datum.text() {
+        Some(text) => value_kind::double_of(&text),
+        None => datum.double(),
+    };
+    number.unwrap_or(f64::NAN)
 }
 
 fn longest<'k>(points: impl Iterator<Item = &'k EqualityKey>) -> u32 {
@@ -297,29 +255,6 @@ fn longest<'k>(points: impl Iterator<Item = &'k EqualityKey>) -> u32 {
     lengths.max().unwrap_or(0)
 }
 
-/// A text with its head, if it has no escapes.
-#[inline(always)]
-fn unescaped(datum: ValueRef<'_>) -> Option<(&[u8], ValueHead)> {
-    match datum {
-        ValueRef::Built(value) => {
-            let text = value.as_str()?.as_bytes();
-            Some((text, ValueHead::of_text(text)))
-        }
-        ValueRef::Taped(item) => {
-            let (after, length) = item.plain_text()?;
-            Some((after.get(..length)?, ValueHead::of_start(after, length)))
-        }
-    }
-}
-
-/// The number that a text is.
-#[inline(never)]
-fn number_in(text: &[u8]) -> f64 {
-    let text = std::str::from_utf8(text).ok();
-    text.and_then(value_kind::double_of).unwrap_or(f64::NAN)
-}
-
-#[inline(always)]
 fn head_of_number(datum: ValueRef<'_>) -> ValueHead {
     if let ValueRef::Taped(item) = datum
         && let Some((after, length)) = item.integer()
@@ -327,11 +262,6 @@ fn head_of_number(datum: ValueRef<'_>) -> ValueHead {
     {
         return head;
     }
-    head_of_double(datum)
-}
-
-#[inline(never)]
-fn head_of_double(datum: ValueRef<'_>) -> ValueHead {
     ValueHead::of_number(key_of(datum.double().unwrap_or(f64::NAN)))
 }
 
